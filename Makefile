@@ -1,0 +1,54 @@
+# Everything that a developer, a newcomer or CI runs. `make` alone prints the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock generate clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+stamp = .venv/.$(1)-$(shell cat requirements/$(1).txt pyproject.toml | sha256sum | cut -c1-16)
+RUN := $(call stamp,run)
+DEV := $(call stamp,dev)
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A repeat run finds its stamp and does nothing. dev.txt contains run.txt.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Funclet needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "Install the venv module first: apt-get install python3-venv"; exit 1; }
+$(RUN): | .venv/bin/python
+	@echo "Setting up .venv (once)"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+$(DEV): | .venv/bin/python
+	@echo "Setting up .venv with the development tools (once)"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(RUN) $@
+
+format: $(DEV) ## Format and fix what can be fixed by rule
+	@$(BIN)/ruff format -q
+	@$(BIN)/ruff check -q --fix
+
+check: $(DEV) ## Format, lint, types, import contracts, generated files, dead code, dependencies
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m funclet.api.crd --check
+	$(BIN)/vulture
+	$(BIN)/deptry .
+
+test: $(DEV) ## Every test
+	$(BIN)/pytest
+
+generate: $(RUN) ## Write crds/ from the models
+	$(BIN)/python -m funclet.api.crd
+
+lock: $(DEV) ## Resolve the dependencies anew into requirements/
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group build pyproject.toml -o requirements/run.txt $(UPGRADE)
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt $(UPGRADE)
+
+clean: ## Remove the environment and all that was built
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

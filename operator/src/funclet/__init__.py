@@ -1,0 +1,1 @@
+"""Lambda-style functions for Kubernetes and for a laptop."""

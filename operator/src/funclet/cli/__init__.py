@@ -1,0 +1,5 @@
+"""The command `funclet`."""
+
+
+def main() -> None:
+    """Run the command."""

@@ -1,0 +1,47 @@
+"""A revision: exactly what one instance runs, for life."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from funclet.api.settings import VersionedSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRuntime:
+    """A runtime name as this platform runs it.
+
+    `digest` is an image digest on a cluster, and on a laptop `local:` and a hash of the interpreter's
+    version and Funclet's client. `warning` is set where another version stands in for the named one.
+    """
+
+    name: str
+    digest: str
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What planners know of where they run. `runtimes` maps every name that can run here."""
+
+    account: str
+    region: str
+    runtimes: Mapping[str, ResolvedRuntime]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Function, version, settings and resolved runtime; equal revisions have equal keys."""
+
+    #: unique among all revisions: OBJECT-VERSION-HASH, a valid object name of at most 63 characters
+    key: str
+    namespace: str
+    #: metadata.name of the Function
+    function: str
+    #: the name in the Lambda API
+    function_name: str
+    #: "$LATEST" or a number
+    version: str
+    settings: VersionedSettings
+    #: hex SHA-256 of the code archive
+    code_sha256: str
+    runtime: ResolvedRuntime
