@@ -1,7 +1,7 @@
 # Everything that a developer, a newcomer or CI runs. `make` alone prints the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock generate clean
+.PHONY: help demo examples test check format bench lock generate clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,10 +31,18 @@ format: $(DEV) ## Format and fix what can be fixed by rule
 	@$(BIN)/ruff format -q
 	@$(BIN)/ruff check -q --fix
 
+demo: $(RUN) build/thumbnail.zip ## Run every example behind the Lambda API and show what came out
+	@$(BIN)/python examples/demo
+
+examples: build/thumbnail.zip ## Build what the examples need built
+build/thumbnail.zip: examples/thumbnail/app.py examples/thumbnail/build.py examples/thumbnail/requirements.txt $(RUN)
+	@$(BIN)/python examples/thumbnail/build.py $@
+
 check: $(DEV) ## Format, lint, types, import contracts, generated files, dead code, dependencies
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/mypy examples/demo
 	$(BIN)/lint-imports
 	$(BIN)/python -m funclet.api.crd --check
 	$(BIN)/vulture
@@ -43,12 +51,16 @@ check: $(DEV) ## Format, lint, types, import contracts, generated files, dead co
 test: $(DEV) ## Every test
 	$(BIN)/pytest
 
+bench: $(DEV) ## Measure beside plain processes; writes docs/performance.md
+	@$(BIN)/python bench
+
 generate: $(RUN) ## Write crds/ from the models
 	$(BIN)/python -m funclet.api.crd
 
 lock: $(DEV) ## Resolve the dependencies anew into requirements/
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group build pyproject.toml -o requirements/run.txt $(UPGRADE)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt $(UPGRADE)
+	cd examples/thumbnail && ../../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt $(UPGRADE)
 
 clean: ## Remove the environment and all that was built
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

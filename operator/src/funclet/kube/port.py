@@ -39,6 +39,12 @@ class InvalidError(KubeError):
     status, reason = 422, "Invalid"
 
 
+class ExpiredError(KubeError):
+    """A watch that fell behind, or asks for what is forgotten: list again and start over."""
+
+    status, reason = 410, "Expired"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One step of a watch; objects that exist when it begins come first, as ADDED, then one SYNCED."""

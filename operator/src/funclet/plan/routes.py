@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from funclet.plan.revision import Revision
 
+LATEST = "$LATEST"
+
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
@@ -72,8 +74,26 @@ class UnavailableError(Exception):
 
 
 def resolve(route: FunctionRoute, qualifier: str | None, draw: float) -> Target:
-    """The target of a call with this qualifier; `draw` is uniform in [0, 1) and used once.
+    """Find the target of a call with this qualifier; `draw` is uniform in [0, 1) and used once.
 
     Raises UnknownQualifierError, UnavailableError.
     """
-    raise NotImplementedError
+    invoked_arn = route.arn if qualifier is None else f"{route.arn}:{qualifier}"
+    version = _version(route, qualifier or LATEST, draw)
+    found = route.versions.get(version)
+    if found is None:
+        raise UnknownQualifierError(invoked_arn)
+    if isinstance(found, Unavailable):
+        raise UnavailableError(found)
+    return Target(route, found, version, invoked_arn)
+
+
+def _version(route: FunctionRoute, qualifier: str, draw: float) -> str:
+    alias = route.aliases.get(qualifier)
+    if alias is None:
+        return qualifier
+    for version, weight in alias.weights.items():
+        if draw < weight:
+            return version
+        draw -= weight
+    return alias.version

@@ -1,0 +1,59 @@
+"""Every reason that Funclet writes into a condition or an Event; people and scripts match on them."""
+
+#: seen for the first time, nothing decided yet
+OBSERVED = "Observed"
+#: it does what its spec says
+READY = "Ready"
+#: no instance runs, which is fine: the next call starts one
+SCALED_TO_ZERO = "ScaledToZero"
+#: at least one instance runs
+INSTANCES_RUNNING = "InstancesRunning"
+
+#: the code is still being fetched or packed
+CODE_PENDING = "CodePending"
+#: the code is not the one that its sha256 names
+CODE_MISMATCH = "CodeMismatch"
+#: the archive cannot be found
+CODE_NOT_FOUND = "CodeNotFound"
+#: the archive cannot be read or fetched
+CODE_UNAVAILABLE = "CodeUnavailable"
+#: container images cannot run here
+IMAGE_NOT_SUPPORTED = "ImageNotSupported"
+#: the named runtime is not one that this platform has
+RUNTIME_NOT_AVAILABLE = "RuntimeNotAvailable"
+#: another version of the runtime stands in for the named one
+RUNTIME_SUBSTITUTED = "RuntimeSubstituted"
+#: a field asks for something that Funclet does not do yet
+NOT_SUPPORTED = "NotSupported"
+#: the object breaks a rule of its kind
+INVALID_SPEC = "InvalidSpec"
+#: the changed $LATEST is starting; the one before it still serves
+REVISION_STARTING = "RevisionStarting"
+#: a revision cannot start and nothing more is known
+REVISION_FAILED = "RevisionFailed"
+
+#: an older object has the same Lambda name
+NAME_TAKEN = "NameTaken"
+#: there is no such Function in the namespace
+FUNCTION_NOT_FOUND = "FunctionNotFound"
+#: the Function has not been looked at yet
+FUNCTION_PENDING = "FunctionPending"
+#: the alias names a version that does not exist
+VERSION_NOT_FOUND = "VersionNotFound"
+#: an applied version's number is not above every number used before
+VERSION_NUMBER_USED = "VersionNumberUsed"
+#: an applied version leaves out something that must be frozen
+VERSION_INCOMPLETE = "VersionIncomplete"
+
+#: a version was made
+PUBLISHED = "Published"
+#: spec.publish asked for a version and nothing had changed
+UNCHANGED = "Unchanged"
+#: versions beyond spec.keepVersions were removed
+VERSIONS_REMOVED = "VersionsRemoved"
+#: spec.publishAlias names an alias that Funclet did not make; it is left alone
+ALIAS_NOT_OWNED = "AliasNotOwned"
+#: the alias of spec.publishAlias is at the newest version
+ALIAS_MOVED = "AliasMoved"
+#: what was planned could not be done; it is tried again
+RECONCILE_FAILED = "ReconcileFailed"

@@ -1,0 +1,181 @@
+"""The loop: read, plan, delete, status_before, apply, route, status if it differs, events."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from funclet.kube.objects import controller_uid, key_of
+from funclet.kube.port import ConflictError, KubePort, NotFoundError, Object
+from funclet.plan import reasons
+from funclet.plan.plan import Event, Key, Plan
+from funclet.plan.revision import Platform, Revision
+from funclet.plan.routes import LATEST, FunctionRoute
+from funclet.reconcile.planning import Planning
+from funclet.reconcile.queue import KeyQueue
+from funclet.reconcile.related import related
+from funclet.reconcile.route_keeper import OnRoute, RouteKeeper
+from funclet.reconcile.sources import CodeSource, NoRevisions, RevisionStates
+from funclet.reconcile.world import World, informer_for
+
+MANAGER = "funclet"
+WORKERS = 8
+#: told of each failure: which object, what happened, seconds until the next try
+OnError = Callable[[Key, Exception, float], None]
+
+
+class NotOwnedError(ConflictError):
+    """An object of the name that a child needs is somebody else's; it is never adopted."""
+
+
+def utc_now() -> str:
+    """Give the time as Kubernetes writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Reconciler:
+    """Brings what is into step with what is wanted, for every object, again and again."""
+
+    def __init__(
+        self,
+        kube: KubePort,
+        platform: Platform,
+        code: CodeSource,
+        revisions: RevisionStates | None = None,
+        *,
+        on_route: OnRoute | None = None,
+        on_error: OnError | None = None,
+        now: Callable[[], str] = utc_now,
+        queue: KeyQueue | None = None,
+    ) -> None:
+        """`on_route` and `on_error` are called in the event loop, and must not block or raise."""
+        self.informer = informer_for(kube)
+        self._kube = kube
+        self._now = now
+        self._on_error = on_error
+        self._queue = queue or KeyQueue()
+        world = World(self.informer)
+        self._planning = Planning(world, platform, code, revisions or NoRevisions())
+        self._routes = RouteKeeper(world, platform, self._planning.known_code, on_route)
+        self._stopping = asyncio.Event()
+        self.informer.subscribe(self._changed)
+
+    @property
+    def routes(self) -> Mapping[tuple[str, str], FunctionRoute]:
+        """What can be called, by namespace and Lambda name; always the present one."""
+        return self._routes.routes
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that is known has been dealt with; what waits for a retry does not count."""
+        return self.informer.synced.is_set() and self._queue.idle
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        watching = asyncio.create_task(self.informer.run())
+        workers = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
+        try:
+            stopping = asyncio.create_task(self._stopping.wait())
+            # None of these ends by itself: whichever does so failed, and that is told to whoever runs this.
+            await asyncio.wait({stopping, watching, *workers}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._queue.close()
+            for task in (stopping, watching, *workers):
+                task.cancel()
+            ended = await asyncio.gather(stopping, watching, *workers, return_exceptions=True)
+        for outcome in ended:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    def stop(self) -> None:
+        """Make `run` return; what is under way is broken off, and done again by the next run."""
+        self._stopping.set()
+
+    def poke(self, key: Key) -> None:
+        """Have an object looked at again, because something outside of the API changed."""
+        self._queue.add(key)
+
+    def poke_revision(self, revision: Revision) -> None:
+        """Have whatever tells of this revision looked at: its instances changed, or it cannot start."""
+        self.poke(Key("Function", revision.namespace, revision.function))
+        if revision.version != LATEST:
+            for manifest in self.informer.find(
+                "of", ("FunctionVersion", revision.namespace, revision.function)
+            ):
+                if manifest["spec"].get("version") == revision.version:
+                    self.poke(key_of(manifest))
+
+    def _changed(self, key: Key, before: Object | None, after: Object | None) -> None:
+        for each in related(key, before, after, self.informer.find):
+            self._queue.add(each)
+        if after is None:
+            # Nothing will be planned for it, and calls to it must end now.
+            self._routes.refresh(key, before)
+
+    async def _work(self) -> None:
+        await self.informer.synced.wait()
+        while True:
+            key = await self._queue.get()
+            try:
+                await self._attempt(key)
+            finally:
+                self._queue.done(key)
+
+    async def _attempt(self, key: Key) -> None:
+        try:
+            requeue_after = await self.reconcile(key)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the other objects go on and this one is retried
+            first = self._queue.failures(key) == 0
+            delay = self._queue.retry(key)
+            if self._on_error is not None:
+                self._on_error(key, error, delay)
+            if first:
+                with contextlib.suppress(Exception):
+                    await self._kube.record(key, Event("Warning", reasons.RECONCILE_FAILED, str(error)))
+        else:
+            self._queue.forget(key)
+            if requeue_after is not None:
+                self._queue.add_after(key, requeue_after)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do what the plan for this object says; gives the seconds after which to look again."""
+        before = self.informer.get(key)
+        plan = await self._planning.plan(key, self._now())
+        if plan is None or before is None:
+            return None
+        await self._delete(plan)
+        if plan.status_before is not None:
+            await self._write_status(key, plan.status_before)
+        for manifest in plan.applies:
+            await self._apply(manifest)
+        # A status says what can be called, so the route comes first.
+        self._routes.refresh(key, self.informer.get(key))
+        if plan.status is not None:
+            await self._write_status(key, plan.status)
+        for event in plan.events:
+            await self._kube.record(key, event)
+        return plan.requeue_after
+
+    async def _delete(self, plan: Plan) -> None:
+        for key in plan.deletes:
+            known = self.informer.get(key)
+            if known is not None:
+                with contextlib.suppress(NotFoundError):
+                    await self._kube.delete(key, uid=known["metadata"].get("uid"))
+
+    async def _write_status(self, key: Key, status: Mapping[str, Any]) -> None:
+        known = self.informer.get(key)
+        if known is None or known.get("status", {}) == status:
+            return
+        # An object that is gone needs no status.
+        with contextlib.suppress(NotFoundError):
+            self.informer.put(await self._kube.patch_status(key, status, manager=MANAGER))
+
+    async def _apply(self, manifest: Mapping[str, Any]) -> None:
+        key = key_of(manifest)
+        known = self.informer.get(key)
+        maker = controller_uid(manifest)
+        if known is not None and maker is not None and controller_uid(known) != maker:
+            raise NotOwnedError(f"{key.kind} {key.name} exists and is not Funclet's; delete or rename it")
+        self.informer.put(await self._kube.apply(manifest, manager=MANAGER))
