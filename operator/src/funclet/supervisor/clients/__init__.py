@@ -1,0 +1,1 @@
+"""Funclet's own runtime clients: each is one file that runs alone, inside the runtime process."""

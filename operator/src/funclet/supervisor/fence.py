@@ -1,0 +1,48 @@
+"""Which calls have started and which never will, so that a gateway knows what it may send again. Pure."""
+
+from __future__ import annotations
+
+#: tokens of a generation; two generations are remembered
+GENERATION = 32_768
+#: how long a forgotten token might still be asked for, in seconds: the longest timeout, and then some
+HORIZON = 1_000.0
+
+
+class Fence:
+    """Remembers the tokens of calls; where it had to forget, it errs towards "started"."""
+
+    def __init__(self) -> None:
+        self._started: set[bytes] = set()
+        self._started_before: set[bytes] = set()
+        self._refused: set[bytes] = set()
+        self._forgot_at = -HORIZON
+
+    def admit(self, token: bytes, now: float) -> bool:
+        """Note that the call starts. False if the token was refused or used before."""
+        if token in self._refused or self._has_started(token):
+            return False
+        self._started.add(token)
+        if len(self._started) >= GENERATION:
+            if self._started_before:
+                self._forgot_at = now
+            self._started_before = self._started
+            self._started = set()
+        return True
+
+    def ask(self, token: bytes, now: float) -> str:
+        """`refused`: it never ran and never will, asking makes it so. `started`: never send it again."""
+        if token in self._refused:
+            return "refused"
+        if self._has_started(token) or now - self._forgot_at < HORIZON or len(self._refused) >= GENERATION:
+            return "started"
+        self._refused.add(token)
+        return "refused"
+
+    def withdraw(self, token: bytes) -> None:
+        """Note that an admitted call came to nothing before the function saw it: it never will run."""
+        self._started.discard(token)
+        self._started_before.discard(token)
+        self._refused.add(token)
+
+    def _has_started(self, token: bytes) -> bool:
+        return token in self._started or token in self._started_before
