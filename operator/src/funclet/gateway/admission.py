@@ -1,0 +1,32 @@
+"""How much the public listener holds at once: requests and bytes."""
+
+from funclet.gateway.settings import ListenerLimits
+
+
+class Admission:
+    """Counts what both ends of the listener hold; once `closing`, nothing more is admitted."""
+
+    def __init__(self, limits: ListenerLimits) -> None:
+        self._limits = limits
+        self.requests = 0
+        self.bytes = 0
+        self.closing = False
+
+    def enter(self) -> bool:
+        """Admit a request, if there is room; pair it with `leave`."""
+        if self.requests >= self._limits.held_requests:
+            return False
+        self.requests += 1
+        return True
+
+    def hold(self, size: int) -> bool:
+        """Take in that many more bytes of a body that came, if there is room."""
+        if self.bytes + size > self._limits.held_bytes:
+            return False
+        self.bytes += size
+        return True
+
+    def leave(self, size: int) -> None:
+        """Forget a request that was admitted, and the bytes that it held."""
+        self.requests -= 1
+        self.bytes -= size

@@ -1,0 +1,121 @@
+"""Invoke as the Lambda API words it, for both ends of the listener: parse, resolve, begin, answer."""
+
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from funclet.gateway.guard import Guard
+from funclet.gateway.invoke import Call, Invoker
+from funclet.gateway.ports import InvokeRequest, InvokeResult
+from funclet.gateway.router import Router
+from funclet.gateway.settings import GatewaySettings
+from funclet.lambda_api.arn import function_arn
+from funclet.lambda_api.errors import AwsError, function_not_found, not_runnable
+from funclet.lambda_api.invoke import InvokeHead, check_body, parse_head, result_headers
+from funclet.plan.routes import Target, UnavailableError, UnknownQualifierError, resolve
+
+
+class Answer(NamedTuple):
+    """An HTTP answer; no body on 204."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+Respond = Callable[[Answer], None]
+
+
+class LambdaFront:
+    """The Invoke operation; `draw` gives uniform numbers in [0, 1), `wall` the seconds since the epoch."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        router: Router,
+        invoker: Invoker,
+        *,
+        draw: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self._here = settings.here
+        self._namespace = settings.namespace
+        self._router = router
+        self._invoker = invoker
+        self._draw = draw
+        self._wall = wall
+        self.guard = Guard(settings.allowed_hosts)
+
+    def head(self, target: bytes, headers: Mapping[bytes, bytes]) -> InvokeHead | AwsError | None:
+        """Return what the head of a POST asks for; header names in lower case. None: it is not Invoke."""
+        return self.guard.refusal(headers) or parse_head(target, headers, self._here)
+
+    def begin(self, head: InvokeHead, body: bytes, respond: Respond) -> Call | None:
+        """Begin the call; `respond` runs once, perhaps before this returns. None: it is over already."""
+        request_id = str(uuid.uuid4())
+        event = check_body(body)
+        found = event if isinstance(event, AwsError) else self._target(head)
+        if isinstance(found, AwsError):
+            respond(error_answer(found, request_id))
+            return None
+        if head.dry_run:
+            respond(Answer(204, [("x-amzn-RequestId", request_id)], b""))
+            return None
+        trace_id = head.trace_id or f"Root=1-{int(self._wall()):08x}-{secrets.token_hex(12)};Sampled=0"
+        request = InvokeRequest(
+            target=found,
+            request_id=request_id,
+            body=event if isinstance(event, bytes) else b"",
+            tail=head.tail,
+            client_context=head.client_context,
+            trace_id=trace_id,
+        )
+
+        def done(outcome: InvokeResult | AwsError) -> None:
+            if isinstance(outcome, AwsError):
+                respond(error_answer(outcome, request_id))
+            else:
+                respond(_result_answer(outcome, request_id, trace_id))
+
+        return self._invoker.begin(request, done)
+
+    def _target(self, head: InvokeHead) -> Target | AwsError:
+        function = self._router.find(self._namespace, head.name)
+        if function is None:
+            arn = function_arn(head.region, self._here.account, head.name, head.qualifier)
+            return function_not_found(arn)
+        try:
+            target = resolve(function.route, head.qualifier, self._draw())
+        except UnknownQualifierError as error:
+            return function_not_found(self._in_region(error.arn, head.region))
+        except UnavailableError as error:
+            return not_runnable(error.unavailable.reason, error.unavailable.message)
+        if head.region == self._here.region:
+            return target
+        return replace(target, invoked_arn=self._in_region(target.invoked_arn, head.region))
+
+    @staticmethod
+    def _in_region(arn: str, region: str) -> str:
+        parts = arn.split(":", 4)
+        return ":".join([*parts[:3], region, parts[4]])
+
+
+def error_answer(error: AwsError, request_id: str | None = None) -> Answer:
+    """Return an error as an answer; like every answer it carries a request id."""
+    headers = error.headers()
+    headers.append(("x-amzn-RequestId", request_id or str(uuid.uuid4())))
+    return Answer(error.status, headers, error.body())
+
+
+def _result_answer(result: InvokeResult, request_id: str, trace_id: str) -> Answer:
+    headers = result_headers(
+        executed_version=result.executed_version,
+        function_error=result.function_error,
+        log_tail=result.log_tail,
+        content_type=result.content_type,
+    )
+    headers.append(("x-amzn-RequestId", request_id))
+    headers.append(("X-Amzn-Trace-Id", trace_id))
+    return Answer(200, headers, result.body)

@@ -1,0 +1,140 @@
+"""The Lambda API on aiohttp's own request handler: whatever the fast lane does not understand."""
+
+import asyncio
+
+import structlog
+from aiohttp import HttpVersion10, HttpVersion11, web
+
+from funclet.gateway.admission import Admission
+from funclet.gateway.front import Answer, LambdaFront, error_answer
+from funclet.gateway.settings import ListenerLimits
+from funclet.lambda_api.errors import (
+    AwsError,
+    bad_request,
+    request_timeout,
+    service_error,
+    throttled,
+    unavailable,
+    unknown_operation,
+)
+from funclet.lambda_api.invoke import REQUEST_LIMIT, InvokeHead, too_large
+
+_log = structlog.get_logger(__name__)
+#: seconds; how long what a refused client still sends is read off
+_LINGER = 2.0
+
+
+class _MalformedError(Exception):
+    """HTTP that breaks its own rules: the connection is closed after the answer."""
+
+
+def lambda_server(front: LambdaFront, admission: Admission, limits: ListenerLimits) -> web.Server:
+    """Return the server whose request handlers take over connections from the fast lane."""
+    return web.Server(
+        _Handler(front, admission, limits),
+        handler_cancellation=True,
+        access_log=None,
+        auto_decompress=False,
+        # Without it aiohttp would wait for half a head for ever.
+        keepalive_timeout=limits.header,
+        lingering_time=_LINGER,
+        max_headers=limits.head_lines,
+    )
+
+
+class _Handler:
+    """One request: guard, route on the raw path, read the body within its bounds, answer."""
+
+    def __init__(self, front: LambdaFront, admission: Admission, limits: ListenerLimits) -> None:
+        self._front = front
+        self._admission = admission
+        self._limits = limits
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        close = self._admission.closing
+        try:
+            answer = await self._answer(request)
+        except _MalformedError as error:
+            answer, close = error_answer(bad_request(str(error))), True
+        except Exception:  # noqa: BLE001 - whatever it was, a caller gets no trace of it
+            _log.exception("request failed")
+            answer = error_answer(service_error("The gateway failed; see its log."))
+        headers = [("Server", "funclet"), *answer.headers]
+        response = web.Response(status=answer.status, headers=headers, body=answer.body or None)
+        if close:
+            response.force_close()
+        return response
+
+    async def _answer(self, request: web.BaseRequest) -> Answer:
+        # The path as it came: decoded ones let `..%2f` climb.
+        target = request.raw_path.encode("utf-8", "surrogateescape")
+        headers = {name.lower(): value for name, value in request.raw_headers}
+        if request.version not in {HttpVersion10, HttpVersion11}:
+            raise _MalformedError("The version of HTTP must be 1.0 or 1.1.")
+        if not target.startswith(b"/"):
+            raise _MalformedError("The request target must be a path.")
+        if request.method != "POST":
+            return error_answer(self._front.guard.refusal(headers) or unknown_operation())
+        head = self._front.head(target, headers)
+        if not isinstance(head, InvokeHead):
+            return error_answer(head or unknown_operation())
+        return await self._invoke(request, head)
+
+    async def _invoke(self, request: web.BaseRequest, head: InvokeHead) -> Answer:
+        length = request.content_length
+        if length is not None and length > REQUEST_LIMIT:
+            return error_answer(too_large())
+        if self._admission.closing:
+            return error_answer(unavailable("This gateway is going down."))
+        if not self._admission.enter():
+            return error_answer(throttled("ConcurrentInvocationLimitExceeded"))
+        held = _Held(self._admission)
+        try:
+            body = await self._body(request, held)
+            if isinstance(body, AwsError):
+                return error_answer(body)
+            return await self._call(head, body)
+        finally:
+            self._admission.leave(held.size)
+
+    async def _body(self, request: web.BaseRequest, held: "_Held") -> bytes | AwsError:
+        chunks: list[bytes] = []
+        try:
+            async with asyncio.timeout(self._limits.request):
+                while not request.content.at_eof():
+                    async with asyncio.timeout(self._limits.body_idle):
+                        chunk = await request.content.readany()
+                    if held.size + len(chunk) > REQUEST_LIMIT:
+                        return too_large()
+                    if not held.take(len(chunk)):
+                        return throttled("ConcurrentInvocationLimitExceeded")
+                    chunks.append(chunk)
+        except TimeoutError:
+            return request_timeout("The body did not come in time.")
+        except (web.RequestPayloadError, ValueError) as error:
+            raise _MalformedError("The body breaks off or is not well-formed.") from error
+        return b"".join(chunks)
+
+    async def _call(self, head: InvokeHead, body: bytes) -> Answer:
+        over: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        call = self._front.begin(head, body, lambda answer: None if over.done() else over.set_result(answer))
+        try:
+            return await over
+        except asyncio.CancelledError:
+            if call is not None:
+                call.abandon()
+            raise
+
+
+class _Held:
+    """The bytes of one body that count as held."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self.size = 0
+
+    def take(self, size: int) -> bool:
+        if not self._admission.hold(size):
+            return False
+        self.size += size
+        return True

@@ -1,0 +1,190 @@
+"""The gateway put together: listener, router, slots and instances, with one sweep for all that is due in time."""
+
+import asyncio
+import random
+import socket
+import time
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+
+from funclet.gateway.admission import Admission
+from funclet.gateway.fastlane import Lobby
+from funclet.gateway.fleet import Fleet
+from funclet.gateway.front import LambdaFront
+from funclet.gateway.front_lambda import lambda_server
+from funclet.gateway.invoke import Invoker
+from funclet.gateway.metrics import Gauge, Metrics
+from funclet.gateway.pool import RevisionState
+from funclet.gateway.ports import InvokeRequest, InvokeResult, Starter
+from funclet.gateway.router import RoutedFunction, Router, RouteTable
+from funclet.gateway.settings import GatewaySettings
+from funclet.gateway.slots import FunctionSlots
+from funclet.gateway.upstream import Broken
+from funclet.plan.revision import Revision
+
+#: seconds between two looks at what is due
+_SWEEP = 0.5
+_BACKLOG = 1024
+
+OnRevisionChange = Callable[[Revision], None]
+
+
+class Gateway:
+    """Serves the Lambda API's Invoke for the functions in its table.
+
+    Make it within the loop that runs it. `on_revision_change` is called with a revision when something
+    in `revision_states` about it is another.
+    """
+
+    def __init__(
+        self,
+        starter: Starter,
+        settings: GatewaySettings,
+        *,
+        on_revision_change: OnRevisionChange = lambda _: None,
+        draw: Callable[[], float] = random.random,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._on_revision_change = on_revision_change
+        self._draw = draw
+        self._wall = wall
+        self._loop = asyncio.get_running_loop()
+        self.metrics = Metrics()
+        self.metrics.gauges = self._gauges
+        self._fleet = Fleet(starter, init_seconds=settings.init_seconds, on_change=self._changed)
+        self._router = Router(self._slots)
+        self._invoker = Invoker(self._router, self.metrics, init_seconds=settings.init_seconds)
+        self._admission = Admission(settings.listener)
+        self._front = LambdaFront(settings, self._router, self._invoker, draw=draw, wall=wall)
+        self._slow_lane = lambda_server(self._front, self._admission, settings.listener)
+        self._lobby = Lobby(self._front, self._admission, settings.listener, self._slow_lane)
+        self._server: asyncio.Server | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that the listener has. Raises RuntimeError before `start`."""
+        if self._server is None or not self._server.sockets:
+            raise RuntimeError("the gateway does not listen")
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def start(self, listener: socket.socket | None = None) -> None:
+        """Serve on a listening socket, or on the settings' address. Raises OSError where that is taken."""
+        self._sweep()
+        if listener is not None:
+            self._server = await self._loop.create_server(self._lobby, sock=listener, backlog=_BACKLOG)
+            return
+        settings = self._settings
+        self._server = await self._loop.create_server(
+            self._lobby, settings.host, settings.port, backlog=_BACKLOG
+        )
+
+    def update_routes(self, routes: RouteTable) -> None:
+        """Replace the table of functions; removed ones finish what they run."""
+        self._router.update(routes)
+        self.metrics.keep({route.name for route in routes.values()})
+
+    async def invoke(self, request: InvokeRequest) -> InvokeResult:
+        """Invoke a function. Raises LambdaApiError."""
+        return await self._invoker.invoke(request)
+
+    def revision_states(self) -> dict[str, RevisionState]:
+        """Return the state of each revision that has, had or wants instances, by key."""
+        return self._router.revision_states()
+
+    def function_states(self, namespace: str, function: str) -> dict[str, RevisionState]:
+        """Return the states of one function's revisions; `function` is its object's name."""
+        return self._router.function_states(namespace, function)
+
+    async def stop(self, grace: float) -> None:
+        """Take no more calls, give those under way `grace` seconds, end all instances."""
+        self._admission.closing = True
+        if self._server is not None:
+            self._server.close()
+        self._lobby.close_idle()
+        await self._invoker.drain(grace)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for function in self._router.all():
+            function.slots.close()
+            for place in function.slots.places():
+                place.link.end(Broken(None, "the gateway is going down"))
+                self._fleet.end(place)
+        for connection in list(self._lobby.connections):
+            connection.close()
+        await self._slow_lane.shutdown(1.0)
+        await self._fleet.close()
+
+    # -- how
+
+    def _slots(self) -> FunctionSlots:
+        return FunctionSlots(self._settings.slots, self._fleet, clock=self._loop.time, jitter=self._draw)
+
+    def _changed(self, slots: FunctionSlots, revision: Revision) -> None:
+        """Go on once the slots are at rest: they must not be called from within."""
+        self._loop.call_soon(self._settle, slots, revision)
+
+    def _settle(self, slots: FunctionSlots, revision: Revision) -> None:
+        self._router.settle(slots)
+        self._on_revision_change(revision)
+
+    def _sweep(self) -> None:
+        self._sweeping = self._loop.call_later(_SWEEP, self._sweep)
+        now = self._loop.time()
+        self._lobby.date = f"Date: {formatdate(self._wall(), usegmt=True)}\r\n"
+        self._lobby.sweep(now)
+        for function in self._router.all():
+            for place in function.slots.places():
+                place.link.sweep(now)
+        self._router.sweep()
+
+    def _gauges(self) -> Iterable[Gauge]:
+        functions = list(self._router.all())
+        yield "funclet_in_flight", "Calls whose function runs.", ("function",), _by_name(functions, _running)
+        yield (
+            "funclet_waiting",
+            "Calls that wait for an instance.",
+            ("function",),
+            _by_name(functions, _waiting),
+        )
+        yield "funclet_instances", "Instances, by state.", ("function", "state"), _instances(functions)
+        held = self._admission
+        yield (
+            "funclet_connections",
+            "Connections of the public listener.",
+            (),
+            [((), len(self._lobby.connections))],
+        )
+        yield "funclet_held_requests", "Requests held by the public listener.", (), [((), held.requests)]
+        yield "funclet_held_bytes", "Bytes of events held by the public listener.", (), [((), held.bytes)]
+
+
+Samples = list[tuple[tuple[str, ...], float]]
+
+
+def _running(slots: FunctionSlots) -> int:
+    return slots.running
+
+
+def _waiting(slots: FunctionSlots) -> int:
+    return slots.waiting
+
+
+def _by_name(functions: list[RoutedFunction], count: Callable[[FunctionSlots], int]) -> Samples:
+    totals: dict[str, int] = {}
+    for function in functions:
+        totals[function.route.name] = totals.get(function.route.name, 0) + count(function.slots)
+    return [((name,), total) for name, total in totals.items()]
+
+
+def _instances(functions: list[RoutedFunction]) -> Samples:
+    totals: dict[tuple[str, ...], float] = {}
+    for function in functions:
+        for pool in function.slots.pools.values():
+            states = {"starting": pool.starting, "idle": len(pool.idle), "busy": pool.busy}
+            for state, count in states.items():
+                key = (function.route.name, state)
+                totals[key] = totals.get(key, 0) + count
+    return list(totals.items())

@@ -1,0 +1,279 @@
+"""One kept-alive connection to one instance's supervisor, and one call at a time on it.
+
+What comes from there is hostile: it is capped in bytes and time, and parsed by httptools.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import httptools
+from typing_extensions import override
+
+from funclet.gateway.greeting import LONGEST, PATIENCE, parse_greeting
+from funclet.gateway.ports import Instance, UnixAddress
+from funclet.lambda_api.invoke import RESPONSE_LIMIT
+
+#: seconds after which an unused connection is closed, well before the supervisor would (75 s)
+IDLE = 15.0
+_HEAD_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A whole answer; header names in lower case."""
+
+    status: int
+    headers: Mapping[bytes, bytes]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Undialled:
+    """The dial failed, or the connection ended before or during the greeting."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The connection broke while the call was out; `boot` is None once any byte of an answer had come."""
+
+    boot: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """The answer is larger than any may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """No whole answer by the deadline."""
+
+
+Ending = Answered | Undialled | Broken | Oversized | Overdue
+
+
+class Link:
+    """The way to one instance: dials when needed, keeps the connection, tells how each call ended.
+
+    `send` takes one call at a time; its callback runs exactly once, never from within `send`.
+    """
+
+    __slots__ = ("_body", "_connection", "_deadline", "_dialling", "_head", "_on_end", "instance")
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self._connection: _Connection | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._on_end: Callable[[Ending], None] | None = None
+        self._head = b""
+        self._body = b""
+        self._deadline = 0.0
+
+    def send(self, head: bytes, body: bytes, deadline: float, on_end: Callable[[Ending], None]) -> None:
+        """Send a call; `deadline` is the loop's time by which it is over."""
+        if self._on_end is not None:
+            raise RuntimeError("a call is out on this connection")
+        self._on_end, self._deadline = on_end, deadline
+        connection = self._connection
+        if connection is not None:
+            connection.call(head, body)
+            return
+        self._head, self._body = head, body
+        self._dialling = asyncio.get_running_loop().create_task(self._dial())
+
+    def sweep(self, now: float) -> None:
+        """End a call that is overdue, close a connection that is idle."""
+        connection = self._connection
+        if self._on_end is not None:
+            if now >= self._deadline:
+                self.end(Overdue())
+        elif connection is not None and now - connection.used >= IDLE:
+            self.close()
+
+    def end(self, ending: Ending) -> None:
+        """Tell the call how it ended; anything but an answer costs the connection."""
+        on_end, self._on_end = self._on_end, None
+        self._head = self._body = b""
+        if not isinstance(ending, Answered):
+            self.close()
+        if on_end is not None:
+            on_end(ending)
+
+    def close(self) -> None:
+        """Let go of the connection; a call that is out runs on in the instance and its answer is dropped."""
+        if self._dialling is not None:
+            self._dialling.cancel()
+            self._dialling = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.drop()
+
+    def lost(self, connection: "_Connection", ending: Ending) -> None:
+        """Take note of a connection that is gone by itself."""
+        if self._connection is connection:
+            self._connection = None
+            self.end(ending)
+
+    async def _dial(self) -> None:
+        loop = asyncio.get_running_loop()
+        connection = _Connection(self, loop)
+        address = self.instance.address
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if isinstance(address, UnixAddress):
+                    await loop.create_unix_connection(lambda: connection, address.path)
+                else:
+                    await loop.create_connection(lambda: connection, address.host, address.port)
+                await connection.greeted
+        except OSError as error:
+            connection.drop()
+            self._dialling = None
+            self.end(Undialled(str(error) or "no greeting in time"))
+        except asyncio.CancelledError:
+            connection.drop()
+            raise
+        else:
+            self._dialling = None
+            self._connection = connection
+            connection.call(self._head, self._body)
+            self._head = self._body = b""
+
+
+class _Connection(asyncio.Protocol):
+    """The bytes of a Link: greeting first, then one answer at a time."""
+
+    def __init__(self, link: Link, loop: asyncio.AbstractEventLoop) -> None:
+        self._link = link
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self.greeted: asyncio.Future[None] = loop.create_future()
+        self._boot: str | None = None
+        self._greeting = b""
+        #: when it last was of use
+        self.used = loop.time()
+        self._parser = httptools.HttpResponseParser(self)
+        self._calling = False
+        self._answering = False
+        self._head_size = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._complete = False
+        self._surplus = False
+        self._status = 0
+        self._keep_alive = True
+
+    def call(self, head: bytes, body: bytes) -> None:
+        transport = cast("asyncio.Transport", self._transport)
+        self._calling = True
+        self._answering = self._complete = False
+        self._headers = {}
+        self._chunks = []
+        self._size = self._head_size = 0
+        transport.writelines((head, body))
+
+    def drop(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+        if not self.greeted.done():
+            self.greeted.cancel()
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        why = str(exc or "the connection ended")
+        if not self.greeted.done():
+            self.greeted.set_exception(ConnectionError(why))
+        if self._transport is not None:
+            self._transport = None
+            self._link.lost(self, Broken(None if self._answering else self._boot, why))
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._boot is None:
+            self._greet(data)
+        elif not self._calling:
+            # Nobody asked: whatever this is, it must not become the answer to the next call.
+            self._fail("bytes that nobody asked for")
+        else:
+            self._answering = True
+            self._feed(data)
+
+    def _greet(self, data: bytes) -> None:
+        self._greeting += data
+        line, end, rest = self._greeting.partition(b"\r\n")
+        if not end and len(line) <= LONGEST:
+            return
+        greeting = parse_greeting(line) if end else None
+        if greeting is None or rest:
+            self._refuse("not the greeting of a supervisor")
+        elif greeting.revision != self._link.instance.revision.key:
+            self._refuse(f"runs revision {greeting.revision}")
+        else:
+            self._boot = greeting.boot
+            self.greeted.set_result(None)
+
+    def _refuse(self, why: str) -> None:
+        if not self.greeted.done():
+            self.greeted.set_exception(ConnectionError(why))
+
+    def _feed(self, data: bytes) -> None:
+        if not self._chunks and self._size == 0:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fail(f"not an HTTP answer: {error}")
+            return
+        if self._size > RESPONSE_LIMIT:
+            self._link.end(Oversized())
+        elif self._complete:
+            self._finish()
+        elif not self._size and self._head_size > _HEAD_LIMIT:
+            self._fail("the head of the answer is too large")
+
+    def _finish(self) -> None:
+        self._calling = False
+        self.used = self._loop.time()
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks = []
+        if self._surplus or not self._keep_alive:
+            self._link.close()
+        self._link.end(Answered(self._status, self._headers, body))
+
+    def _fail(self, why: str) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+        self._link.lost(self, Broken(None if self._answering else self._boot, why))
+
+    def on_message_begin(self) -> None:
+        """Note a second answer behind the first (httptools)."""
+        self._surplus = self._complete
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header (httptools)."""
+        if not self._complete:
+            self._headers[name.lower()] = value
+
+    def on_body(self, chunk: bytes) -> None:
+        """Collect a piece of the body (httptools); past the cap only its size is kept."""
+        self._size += len(chunk)
+        if self._size <= RESPONSE_LIMIT and not self._complete:
+            self._chunks.append(chunk)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the answer (httptools), while the parser still knows of its headers."""
+        if not self._complete:
+            self._complete = True
+            self._status = self._parser.get_status_code()
+            self._keep_alive = self._parser.should_keep_alive()
