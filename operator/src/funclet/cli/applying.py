@@ -1,0 +1,84 @@
+"""Applying and deleting object by object: one that fails does not keep the others from being done."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from funclet.cli.client import Cluster
+from funclet.cli.errors import CliError, Exit
+from funclet.cli.http import UnreachableError
+from funclet.cli.manifests import Manifest, read
+from funclet.local.archive import sha256
+from funclet.local.rest_kinds import BY_KIND, GROUP, Kind
+
+MANAGER = "funclet-cli"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one object: `done` says it in a word, or `error` why not."""
+
+    what: str
+    done: str = ""
+    error: CliError | None = None
+
+
+def apply_all(cluster: Cluster, manifests: Iterable[Manifest]) -> Iterator[Outcome]:
+    """Apply the objects in their order. Raises UnreachableError: then none of the rest can be done."""
+    for manifest in manifests:
+        what = _called(BY_KIND[manifest.object["kind"]], manifest.object["metadata"]["name"])
+        try:
+            if manifest.archive is not None:
+                cluster.upload(sha256(manifest.archive), manifest.archive)
+            yield Outcome(what, cluster.apply(manifest.object, manager=MANAGER).verb)
+        except UnreachableError:
+            raise
+        except CliError as error:
+            yield Outcome(what, error=_about(what, error))
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object to be deleted."""
+
+    kind: Kind
+    name: str
+    namespace: str
+
+
+def delete_all(cluster: Cluster, wanted: Iterable[Named]) -> Iterator[Outcome]:
+    """Delete the objects in their order. Raises UnreachableError."""
+    for each in wanted:
+        what = _called(each.kind, each.name)
+        try:
+            cluster.delete(each.kind, each.name, namespace=each.namespace)
+            yield Outcome(what, "deleted")
+        except UnreachableError:
+            raise
+        except CliError as error:
+            yield Outcome(what, error=_about(what, error))
+
+
+def described(files: tuple[str, ...], namespace: str) -> list[Named]:
+    """The objects that manifests name, what depends on others first. Raises CliError."""
+    found = read(files, namespace)
+    if found.problems:
+        raise CliError("\n".join([*found.problems, "Nothing was deleted."]), Exit.USAGE)
+    named = []
+    for manifest in reversed(found.manifests):
+        metadata = manifest.object.get("metadata")
+        metadata = metadata if isinstance(metadata, dict) else {}
+        name, own = metadata.get("name"), metadata.get("namespace")
+        if not (isinstance(name, str) and name and isinstance(own, str)):
+            raise CliError(
+                f"{manifest.told('metadata.name', 'is required')}\nNothing was deleted.", Exit.USAGE
+            )
+        named.append(Named(BY_KIND[manifest.object["kind"]], name, own))
+    return named
+
+
+def _called(kind: Kind, name: str) -> str:
+    return f"{kind.singular}.{GROUP}/{name}"
+
+
+def _about(what: str, error: CliError) -> CliError:
+    return CliError(f"{what}: {error}", error.status)

@@ -1,0 +1,41 @@
+"""`funclet apply`."""
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from funclet.cli.applying import apply_all
+from funclet.cli.client import connect
+from funclet.cli.connection import Connection
+from funclet.cli.errors import Exit
+from funclet.cli.manifests import read_valid
+
+_NOBODY = Connection()
+
+
+def apply(
+    *,
+    file: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name=["--file", "-f"],
+            negative=(),
+            allow_leading_hyphen=True,
+            help="A manifest, a folder of them, or - for standard input; repeatable.",
+        ),
+    ],
+    connection: Connection = _NOBODY,
+) -> int:
+    """Create or change what manifests describe; nothing is sent unless every one is valid."""
+    found = read_valid(file, connection.namespace)
+    for place in found.passed_over:
+        sys.stderr.write(f"warning: {place} passed over; it is not Funclet's\n")
+    status = Exit.OK
+    for outcome in apply_all(connect(connection), found.manifests):
+        if outcome.error is None:
+            sys.stdout.write(f"{outcome.what} {outcome.done}\n")
+        else:
+            sys.stderr.write(f"{outcome.error}\n")
+            status = outcome.error.status
+    return status

@@ -1,0 +1,43 @@
+"""`funclet invoke`."""
+
+import sys
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from funclet.cli import gateway, render
+from funclet.cli.connection import Connection
+from funclet.cli.errors import Exit
+from funclet.cli.payload import read_payload
+
+_NOBODY = Connection()
+
+
+def invoke(
+    name: Annotated[str, Parameter(help="NAME, NAME:VERSION, NAME:ALIAS or an ARN.")],
+    /,
+    *,
+    payload: Annotated[str | None, Parameter(help="The event, as JSON.", allow_leading_hyphen=True)] = None,
+    payload_file: Annotated[
+        str | None, Parameter(help="A file with the event; - is standard input.", allow_leading_hyphen=True)
+    ] = None,
+    tail: Annotated[bool, Parameter(negative=(), help="Show the end of the log, on standard error.")] = False,
+    output: Annotated[
+        Literal["payload", "json"],
+        Parameter(name=["--output", "-o"], help="The answer alone, or all about it."),
+    ] = "payload",
+    connection: Connection = _NOBODY,
+) -> int:
+    """Call a function and print its answer."""
+    result = gateway.invoke(connection, name, read_payload(payload, payload_file), tail=tail)
+    if result.log_tail is not None and output != "json":
+        sys.stderr.write(result.log_tail)
+    if output == "json":
+        sys.stdout.write(render.as_json(result.summary()))
+    else:
+        sys.stdout.buffer.write(result.payload + (b"\n" if sys.stdout.isatty() else b""))
+    sys.stdout.flush()
+    if result.error is None:
+        return Exit.OK
+    sys.stderr.write(f"{result.failure()}\n")
+    return Exit.FUNCTION_ERROR

@@ -1,0 +1,36 @@
+"""`funclet publish`."""
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from funclet.cli.client import connect
+from funclet.cli.connection import Connection
+from funclet.cli.publishing import point_alias
+from funclet.cli.publishing import publish as publish_version
+
+_NOBODY = Connection()
+
+
+def publish(
+    name: Annotated[str, Parameter(help="The function.")],
+    /,
+    *,
+    description: Annotated[
+        str | None, Parameter(help="A sentence about the version.", allow_leading_hyphen=True)
+    ] = None,
+    alias: Annotated[str | None, Parameter(help="An alias that is to lead to the version.")] = None,
+    timeout: Annotated[float, Parameter(help="Seconds to wait for the version.")] = 30.0,
+    connection: Connection = _NOBODY,
+) -> None:
+    """Make a version of what a function is now, and print its number.
+
+    If nothing changed since the newest version, that one is the answer.
+    """
+    cluster = connect(connection)
+    version = publish_version(cluster, name, description=description, seconds=timeout)
+    if alias is not None:
+        point_alias(cluster, name, alias, version)
+        sys.stderr.write(f"Alias {alias} of {name} leads to version {version}.\n")
+    sys.stdout.write(f"{version}\n")

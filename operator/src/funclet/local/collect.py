@@ -1,0 +1,65 @@
+"""What a set of manifests asks for, and everything that is wrong with it: a function of their documents."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from funclet.api.base import API_VERSION
+from funclet.api.rules import Problem, validate
+from funclet.local.manifests import Document
+from funclet.plan.plan import Key
+
+NAMESPACE = "default"
+#: applied in this order: an alias names versions, a version its function
+KINDS = ("Function", "FunctionVersion", "Alias")
+
+
+@dataclass(slots=True)
+class Collected:
+    """`objects` can be applied; `described` has them and the wrong ones, whose objects stay as they are."""
+
+    objects: dict[Key, Document] = field(default_factory=dict)
+    described: set[Key] = field(default_factory=set)
+    #: sentences that name the place, the object and the field
+    problems: list[str] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+
+
+def collect(documents: Iterable[Document]) -> Collected:
+    """Sort out what can be applied; every wrong field of every document is told."""
+    collected = Collected()
+    places: dict[Key, str] = {}
+    for document in documents:
+        if document.body.get("apiVersion") != API_VERSION and document.body.get("kind") not in KINDS:
+            kind = document.body.get("kind", "an object without a kind")
+            collected.passed_over.append(
+                f"{document.place}: {kind} is passed over; local mode runs {API_VERSION}"
+            )
+            continue
+        key = key_of(document.body)
+        problems = [*validate(document.body, unknown="refuse"), *_local(key, places.get(key))]
+        collected.described.add(key)
+        collected.problems += [told(document, key, problem) for problem in problems]
+        if not problems:
+            places[key] = document.place
+            collected.objects[key] = document
+    return collected
+
+
+def told(document: Document, key: Key, problem: Problem) -> str:
+    """One problem as a person reads it."""
+    return f"{document.place}: {key.kind} {key.name}: {problem.path}: {problem.message}"
+
+
+def _local(key: Key, other: str | None) -> Iterable[Problem]:
+    if key.namespace != NAMESPACE:
+        yield Problem("metadata.namespace", f"local mode has one namespace, {NAMESPACE}")
+    if other:
+        yield Problem("metadata.name", f"{other} describes this {key.kind} already")
+
+
+def key_of(body: Mapping[str, Any]) -> Key:
+    """The key of a manifest, however wrong the manifest is."""
+    metadata = body.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    return Key(str(body.get("kind")), str(metadata.get("namespace") or NAMESPACE), str(metadata.get("name")))

@@ -1,0 +1,216 @@
+"""Instances as child processes: a supervisor each, on a Unix socket that is there before it runs."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from funclet import supervisor
+from funclet.api.values import parse_duration
+from funclet.gateway.ports import Instance, StartError, UnixAddress
+from funclet.local.code import CodeError, CodeFolders
+from funclet.local.runtimes import CLIENTS, LocalRuntime
+from funclet.plan.environment import memory_mb, runtime_environment
+from funclet.plan.revision import Revision
+
+_SUPERVISOR = supervisor.__path__[0]
+_PYTHON = getattr(sys, "_base_executable", sys.executable)
+_SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_STOP_GRACE = 15.0
+_CHUNK = 1 << 16
+_LINE_MAX = 1 << 18
+
+Sink = Callable[[Revision, str, str], None]
+"""Takes a revision, its log stream and one line of log without its end."""
+
+
+@dataclass(slots=True)
+class _Running:
+    process: asyncio.subprocess.Process
+    folder: Path
+    watcher: asyncio.Task[None] = field(init=False)
+
+
+class ProcessStarter:
+    """Makes instances for the gateway; everything that it made is gone after `close`."""
+
+    def __init__(
+        self,
+        *,
+        runtimes: Mapping[str, LocalRuntime],
+        code: CodeFolders,
+        region: str,
+        passed: Mapping[str, str],
+        sink: Sink,
+        complain: Callable[[Revision, str], None],
+    ) -> None:
+        self._runtimes = runtimes
+        self._code = code
+        self._region = region
+        self._passed = dict(passed)
+        self._sink = sink
+        self._complain = complain
+        self._running: dict[str, _Running] = {}
+        # Short, since a Unix socket's path may have 107 bytes; 0700, since whoever connects may invoke.
+        self._folder = Path(tempfile.mkdtemp(prefix="funclet-"))
+
+    async def start(self, revision: Revision) -> Instance:
+        """Start a supervisor; it may be dialled at once. Raises StartError."""
+        runtime = self._runtimes.get(revision.runtime.name)
+        if runtime is None:
+            raise StartError("RuntimeNotAvailable", f"{revision.runtime.name} is not installed here")
+        try:
+            code = await self._code.folder(revision.code_sha256)
+        except CodeError as error:
+            raise StartError("CodeUnavailable", str(error)) from error
+        identity = secrets.token_hex(6)
+        stream = f"{datetime.now(UTC):%Y/%m/%d}/[{revision.version}]{secrets.token_hex(16)}"
+        folder = self._folder / identity
+        (folder / "tmp").mkdir(parents=True)
+        settings = self._settings(revision, runtime, code, stream, folder / "tmp")
+        try:
+            process = await _spawn(folder / "s", settings)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise StartError("ProcessNotStarted", f"no process could be started: {error.strerror}") from error
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        running = _Running(process, folder)
+        self._running[identity] = running
+        running.watcher = asyncio.create_task(self._watch(identity, revision, stream, ended))
+        return Instance(identity, revision, UnixAddress(str(folder / "s")), ended)
+
+    async def stop(self, instance: Instance) -> None:
+        """Drain it; what still runs when the function's own time is over is ended by force."""
+        running = self._running.get(instance.id)
+        if running is None:
+            return
+        _signal(running.process, signal.SIGTERM)
+        seconds = parse_duration(instance.revision.settings.timeout) + _STOP_GRACE
+        done, _ = await asyncio.wait([running.watcher], timeout=seconds)
+        if not done:
+            await self.kill(instance)
+
+    async def kill(self, instance: Instance) -> None:
+        """End it now. Its processes go with the supervisor that watches over them."""
+        if running := self._running.get(instance.id):
+            _signal(running.process, signal.SIGKILL)
+            await asyncio.wait([running.watcher])
+
+    async def close(self) -> None:
+        """End whatever is left, and remove the sockets."""
+        for running in list(self._running.values()):
+            _signal(running.process, signal.SIGTERM)
+        watchers = [running.watcher for running in self._running.values()]
+        if watchers and (await asyncio.wait(watchers, timeout=_STOP_GRACE))[1]:
+            for running in list(self._running.values()):
+                _signal(running.process, signal.SIGKILL)
+            await asyncio.wait(watchers)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _settings(
+        self, revision: Revision, runtime: LocalRuntime, code: Path, stream: str, scratch: Path
+    ) -> dict[str, Any]:
+        path = _SEARCH
+        if runtime.interpreter:
+            path = f"{Path(runtime.interpreter.path).parent}:{path}"
+        environment = self._passed | runtime_environment(
+            revision,
+            region=self._region,
+            task_root=str(code),
+            runtime_dir=str(CLIENTS),
+            log_stream=stream,
+            path=path,
+        )
+        environment.setdefault("TMPDIR", str(scratch))
+        # Compiled modules stay out of the code's folder, which other instances share.
+        environment.setdefault("PYTHONPYCACHEPREFIX", str(scratch / "pycache"))
+        settings = revision.settings
+        return {
+            "revision": revision.key,
+            "command": runtime.command(settings.handler or "", str(code)),
+            "environment": environment,
+            "working_directory": str(code),
+            "function_name": revision.function_name,
+            "version": revision.version,
+            "handler": settings.handler or "",
+            "runtime": {"name": revision.runtime.name, "digest": revision.runtime.digest},
+            "memory_mb": memory_mb(revision),
+            "timeout_ms": round(parse_duration(settings.timeout) * 1000),
+            "quiet_ms": 0,
+            "parent_death": True,
+            "log_format": settings.logging.format,
+        }
+
+    async def _watch(
+        self, identity: str, revision: Revision, stream: str, ended: asyncio.Future[str]
+    ) -> None:
+        running = self._running[identity]
+        process = running.process
+        assert process.stdout is not None  # noqa: S101  # both are pipes
+        assert process.stderr is not None  # noqa: S101
+        await asyncio.gather(
+            _lines(process.stdout, lambda line: self._sink(revision, stream, line)),
+            _lines(process.stderr, lambda line: self._complain(revision, line)),
+        )
+        status = await process.wait()
+        del self._running[identity]
+        shutil.rmtree(running.folder, ignore_errors=True)
+        if not ended.done():
+            ended.set_result(_how(status))
+
+
+async def _spawn(path: Path, settings: dict[str, Any]) -> asyncio.subprocess.Process:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen(64)
+        settings["listen"] = f"fd:{listener.fileno()}"
+        process = await asyncio.create_subprocess_exec(
+            _PYTHON, "-I", "-S", _SUPERVISOR, "--settings", "-",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=(listener.fileno(),),
+            cwd="/",
+            env={"PATH": _SEARCH},
+            start_new_session=True,
+        )  # fmt: skip
+    assert process.stdin is not None  # noqa: S101  # it is a pipe
+    process.stdin.write(json.dumps(settings).encode())
+    process.stdin.close()
+    return process
+
+
+async def _lines(stream: asyncio.StreamReader, take: Callable[[str], None]) -> None:
+    """Hand over each line; one longer than a supervisor may write is cut."""
+    rest = b""
+    while chunk := await stream.read(_CHUNK):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            take(line.decode(errors="replace"))
+        if len(rest) > _LINE_MAX:
+            take(rest.decode(errors="replace"))
+            rest = b""
+    if rest:
+        take(rest.decode(errors="replace"))
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(number)
+
+
+def _how(status: int) -> str:
+    if status < 0:
+        return f"ended by {signal.Signals(-status).name}"
+    return "drained" if status == os.EX_OK else f"exit status {status}"

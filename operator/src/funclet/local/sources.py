@@ -1,0 +1,187 @@
+"""Manifests on disk and the objects in the store: what is new, what changed, what is gone."""
+
+import asyncio
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from funclet.kube.port import KubeError, KubePort, NotFoundError, Object
+from funclet.local.archive import ArchiveError, read_code
+from funclet.local.collect import KINDS, Collected, collect, key_of
+from funclet.local.console import Console
+from funclet.local.manifests import STDIN, Document, ManifestError, manifest_files, parse, read_text
+from funclet.plan.plan import Key
+from funclet.store.blobs import DirectoryBlobs
+
+MANAGER = "funclet-local"
+SOURCE = "funclet.dev/source"
+_SETTLE_SECONDS = 0.1
+_SETTLE_TRIES = 5
+_GONE_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A manifest file as it was last read; one that is not YAML (any more) keeps the documents that it had."""
+
+    text: str
+    documents: tuple[Document, ...]
+
+
+class ManifestSources:
+    """Keeps the store in step with the manifests at `paths`. Only what came from a manifest is ever removed."""
+
+    def __init__(
+        self, paths: tuple[str, ...], *, kube: KubePort, blobs: DirectoryBlobs, console: Console
+    ) -> None:
+        self._paths = paths
+        self._kube = kube
+        self._blobs = blobs
+        self._console = console
+        self._files: dict[str, _File] = {}
+        self._owned: dict[Key, str] = {}
+        self._told: set[str] = set()
+        self._code: dict[Key, Path] = {}
+        self._stdin: str | None = None
+
+    @property
+    def code_paths(self) -> set[Path]:
+        """The folders and archives whose change means new code."""
+        return set(self._code.values())
+
+    async def start(self) -> None:
+        """Take over what an earlier run left, then apply the manifests. Raises ManifestError for a wrong path."""
+        manifest_files(self._paths)
+        for kind in KINDS:
+            for item in await self._kube.list(kind):
+                if source := item["metadata"].get("annotations", {}).get(SOURCE):
+                    self._owned[key_of(item)] = source
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read everything again, apply what differs, remove what is gone, tell what is wrong (once)."""
+        collected = self._take(await self._settled())
+        problems = [*collected.problems]
+        for key, document in sorted(collected.objects.items(), key=lambda item: KINDS.index(item[0].kind)):
+            problems += await self._apply(key, document)
+        self._tell(problems, collected.passed_over)
+        if self._gone(collected):
+            # A file that is being replaced is gone, or empty, for a moment.
+            await asyncio.sleep(_GONE_SECONDS)
+            await self._remove(self._gone(self._take(self._read())))
+
+    async def _settled(self) -> dict[str, str]:
+        """The texts of all files, once they hold still: an editor may be half-way through one."""
+        texts = self._read()
+        if not self._files or texts == {source: file.text for source, file in self._files.items()}:
+            return texts
+        for _ in range(_SETTLE_TRIES):
+            await asyncio.sleep(_SETTLE_SECONDS)
+            before, texts = texts, self._read()
+            if before == texts:
+                break
+        return texts
+
+    def _read(self) -> dict[str, str]:
+        texts: dict[str, str] = {}
+        for path in self._paths:
+            try:
+                sources = manifest_files([path])
+            except (ManifestError, OSError):
+                continue  # gone, perhaps for good
+            for source in sources:
+                try:
+                    texts[source] = self._text(source)
+                except ManifestError as error:
+                    self._tell([str(error)], [])
+                    if source in self._files:
+                        texts[source] = self._files[source].text
+        return texts
+
+    def _text(self, source: str) -> str:
+        if source != STDIN:
+            return read_text(source)
+        if self._stdin is None:
+            self._stdin = read_text(STDIN)
+        return self._stdin
+
+    def _take(self, texts: dict[str, str]) -> Collected:
+        """Parse the files whose text changed, and sort out what all of them ask for together."""
+        errors = []
+        files: dict[str, _File] = {}
+        for source, text in texts.items():
+            old = self._files.get(source)
+            try:
+                files[source] = old if old and old.text == text else _File(text, tuple(parse(source, text)))
+            except ManifestError as error:
+                errors.append(str(error))
+                files[source] = _File(text, old.documents if old else ())
+        self._files = files
+        collected = collect(document for file in files.values() for document in file.documents)
+        collected.problems[:0] = errors
+        return collected
+
+    def _tell(self, problems: list[str], passed_over: list[str]) -> None:
+        for problem in problems:
+            if problem not in self._told:
+                self._console.error(problem)
+        for line in passed_over:
+            if line not in self._told:
+                self._console.warn(line)
+        self._told = {*problems, *passed_over}
+
+    async def _apply(self, key: Key, document: Document) -> list[str]:
+        """Apply one object; returns what is wrong with it."""
+        try:
+            manifest = await asyncio.to_thread(self._with_code, key, document)
+            before = await self._existing(key)
+            after = await self._kube.apply(manifest, manager=MANAGER)
+        except ArchiveError as error:
+            return [f"{document.place}: {key.kind} {key.name}: spec.code.zip.path: {error}"]
+        except KubeError as error:
+            causes = error.causes or ((".", str(error)),)
+            return [f"{document.place}: {key.kind} {key.name}: {path}: {message}" for path, message in causes]
+        self._owned[key] = document.source
+        if before is None:
+            self._console.say(f"{key.kind} {key.name} created ({document.place})")
+        elif before["metadata"].get("generation") != after["metadata"].get("generation"):
+            self._console.say(f"{key.kind} {key.name} changed ({document.place})")
+        return []
+
+    async def _existing(self, key: Key) -> Object | None:
+        try:
+            return await self._kube.get(key)
+        except NotFoundError:
+            return None
+
+    def _with_code(self, key: Key, document: Document) -> dict[str, Any]:
+        """The manifest with its code in the blob store, where it names a path on this machine."""
+        manifest = copy.deepcopy(document.body)
+        annotations = manifest["metadata"].get("annotations") or {}
+        manifest["metadata"]["annotations"] = annotations | {SOURCE: document.source}
+        archive = (manifest["spec"].get("code") or {}).get("zip") or {}
+        if path := archive.pop("path", None):
+            self._code[key] = (document.folder / path).resolve()
+            sha256 = self._blobs.put(read_code(self._code[key]))
+            archive.update(blob=sha256, sha256=sha256)
+        return manifest
+
+    def _gone(self, collected: Collected) -> list[Key]:
+        """What is in the store and was described by a file that no longer does so, or is no more."""
+        return [
+            key
+            for key, source in self._owned.items()
+            if key not in collected.described
+            and (source in self._files or (source != STDIN and not Path(source).exists()))
+        ]
+
+    async def _remove(self, keys: list[Key]) -> None:
+        for key in sorted(keys, key=lambda key: KINDS.index(key.kind), reverse=True):
+            source = self._owned.pop(key)
+            self._code.pop(key, None)
+            try:
+                await self._kube.delete(key)
+            except NotFoundError:
+                continue  # went with its owner
+            self._console.say(f"{key.kind} {key.name} removed: {source} no longer describes it")

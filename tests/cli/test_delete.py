@@ -1,0 +1,64 @@
+import pytest
+
+from support.cli import Command, manifest
+from support.rest import Served, alias, function
+
+pytestmark = pytest.mark.processes
+
+
+async def test_by_name_and_several_at_once(funclet: Command, rest: Served) -> None:
+    for name in ("a", "b", "c"):
+        await rest.apply(function(name))
+    ran = await funclet("delete", "fn", "a", "b")
+    assert (ran.code, ran.out) == (0, "function.funclet.dev/a deleted\nfunction.funclet.dev/b deleted\n")
+    assert [each["metadata"]["name"] for each in await rest.kube.list("Function")] == ["c"]
+
+
+async def test_by_manifest_with_aliases_before_functions(funclet: Command, rest: Served) -> None:
+    await rest.apply(function())
+    await rest.apply(alias())
+    ran = await funclet("delete", "-f", "-", stdin=manifest(function(), alias()))
+    assert ran.out == "alias.funclet.dev/greet-live deleted\nfunction.funclet.dev/greet deleted\n"
+
+
+async def test_a_manifest_need_not_be_valid_to_name_what_to_delete(funclet: Command, rest: Served) -> None:
+    await rest.apply(function())
+    ran = await funclet("delete", "-f", "-", stdin="kind: Function\nmetadata: {name: greet}")
+    assert (ran.code, ran.out) == (0, "function.funclet.dev/greet deleted\n")
+
+
+async def test_what_is_not_there_exits_4_and_the_others_are_deleted(funclet: Command, rest: Served) -> None:
+    await rest.apply(function("b"))
+    ran = await funclet("delete", "fn", "a", "b")
+    assert (ran.code, ran.out) == (4, "function.funclet.dev/b deleted\n")
+    assert ran.err.startswith("function.funclet.dev/a: ")
+
+
+async def test_what_is_not_there_can_count_as_deleted(funclet: Command) -> None:
+    ran = await funclet("delete", "fn", "a", "--ignore-not-found")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("fn",), ("fn", "a", "-f", "x"), ("pods", "a"), ("-f", "missing.yaml")]
+)
+async def test_what_is_not_clear_deletes_nothing(funclet: Command, arguments: tuple[str, ...]) -> None:
+    assert (await funclet("delete", *arguments)).code == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["kind: Function", "kind: Function\nmetadata: 7", "kind: Function\nmetadata: {name: [a]}", "kind: ["],
+)
+async def test_a_manifest_that_names_nothing_deletes_nothing(funclet: Command, text: str) -> None:
+    ran = await funclet("delete", "-f", "-", stdin=text)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Nothing was deleted" in ran.err
+
+
+@pytest.mark.parametrize("name", ["..", "../aliases/greet-live", ""])
+async def test_a_hostile_name_reaches_nothing_else(funclet: Command, rest: Served, name: str) -> None:
+    await rest.apply(function())
+    await rest.apply(alias())
+    assert (await funclet("delete", "fn", name)).code in {4, 5}
+    assert len(await rest.kube.list("Alias")) == len(await rest.kube.list("Function")) == 1

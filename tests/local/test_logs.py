@@ -1,0 +1,74 @@
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from funclet.api.settings import Code, VersionedSettings
+from funclet.local import logs as module
+from funclet.local.logs import Logs
+from funclet.plan.revision import ResolvedRuntime, Revision
+
+
+def revision(version: str = "$LATEST", function: str = "greet") -> Revision:
+    settings = VersionedSettings(runtime="python", handler="a.b", code=Code(inline={"a.py": ""}))
+    runtime = ResolvedRuntime("python", "local:1")
+    return Revision("k", "default", function, function, version, settings, "0" * 64, runtime)
+
+
+async def taken(lines: AsyncIterator[str]) -> list[str]:
+    return [line async for line in lines]
+
+
+async def test_lines_come_back_in_order_and_by_version(tmp_path: Path) -> None:
+    logs = Logs(tmp_path, lambda _, __: None)
+    logs.write(revision(), "s", "one")
+    logs.write(revision("1"), "s", "two")
+    logs.write(revision(), "s", "three\twith a tab")
+    assert await taken(logs.lines("greet", version=None, tail=None, follow=False)) == [
+        "one",
+        "two",
+        "three\twith a tab",
+    ]
+    assert await taken(logs.lines("greet", version="1", tail=None, follow=False)) == ["two"]
+    assert await taken(logs.lines("greet", version=None, tail=1, follow=False)) == ["three\twith a tab"]
+    assert await taken(logs.lines("greet", version=None, tail=0, follow=False)) == []
+    logs.close()
+
+
+async def test_lines_survive_a_restart(tmp_path: Path) -> None:
+    first = Logs(tmp_path, lambda _, __: None)
+    first.write(revision("3"), "s", "before")
+    first.close()
+    again = Logs(tmp_path, lambda _, __: None)
+    assert await taken(again.lines("greet", version="3", tail=None, follow=False)) == ["before"]
+
+
+async def test_a_follower_gets_what_comes(tmp_path: Path) -> None:
+    logs = Logs(tmp_path, lambda _, __: None)
+    logs.write(revision(), "s", "old")
+    lines = logs.lines("greet", version=None, tail=None, follow=True)
+    assert await anext(lines) == "old"
+    waiting = asyncio.ensure_future(anext(lines))
+    await asyncio.sleep(0)
+    logs.write(revision(function="other"), "s", "not this")
+    logs.write(revision(), "s", "new")
+    assert await waiting == "new"
+    logs.close()
+
+
+def test_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FILE_BYTES", 1000)
+    logs = Logs(tmp_path, lambda _, __: None)
+    for _ in range(500):
+        logs.write(revision(), "s", "x" * 50)
+    logs.close()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2500
+
+
+async def test_each_line_is_echoed(tmp_path: Path) -> None:
+    echoed: list[str] = []
+    logs = Logs(tmp_path, lambda _, text: echoed.append(text))
+    logs.write(revision(), "s", "one")
+    assert echoed == ["one"]
+    logs.close()
