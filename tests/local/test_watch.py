@@ -31,5 +31,5 @@ async def test_the_first_tick_covers_what_changed_before_the_watch_stood(ticks: 
 @pytest.mark.parametrize("changed", ["m/a.yaml", "code/app.py"])
 async def test_a_changed_file_is_told(ticks: AsyncIterator[None], tmp_path: Path, changed: str) -> None:
     await anext(ticks)
-    (tmp_path / changed).write_text("x")  # noqa: ASYNC240 - a few bytes
+    (tmp_path / changed).write_text("x")
     await asyncio.wait_for(anext(ticks), 10)

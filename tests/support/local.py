@@ -141,6 +141,8 @@ def local_mode(
 ) -> Iterator[Local]:
     """Start it on free ports and wait until it serves; end it, and see that it left nothing behind."""
     output = state.with_name(f"{state.name}.output")
+    endpoints = state / "endpoints"
+    endpoints.unlink(missing_ok=True)  # of a run that was killed
     command = [FUNCLET, "local", *map(str, paths), "--port=0", "--admin-port=0", f"--state={state}", *flags]
     with output.open("w") as out:
         process = subprocess.Popen(
@@ -154,7 +156,6 @@ def local_mode(
     if process.stdin:
         process.stdin.write(stdin or "")
         process.stdin.close()
-    endpoints = state / "endpoints"
     try:
         until(lambda: endpoints.exists() or process.poll() is not None, "it serves")
         assert process.poll() is None, output.read_text()

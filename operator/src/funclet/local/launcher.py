@@ -102,19 +102,17 @@ class ProcessStarter:
             await self.kill(instance)
 
     async def kill(self, instance: Instance) -> None:
-        """End it now. Its processes go with the supervisor that watches over them."""
+        """End it now, with every process below it."""
         if running := self._running.get(instance.id):
-            _signal(running.process, signal.SIGKILL)
+            _end_tree(running.process)
             await asyncio.wait([running.watcher])
 
     async def close(self) -> None:
-        """End whatever is left, and remove the sockets."""
-        for running in list(self._running.values()):
-            _signal(running.process, signal.SIGTERM)
+        """End whatever is left, now, and remove the sockets."""
         watchers = [running.watcher for running in self._running.values()]
-        if watchers and (await asyncio.wait(watchers, timeout=_STOP_GRACE))[1]:
-            for running in list(self._running.values()):
-                _signal(running.process, signal.SIGKILL)
+        for running in list(self._running.values()):
+            _end_tree(running.process)
+        if watchers:
             await asyncio.wait(watchers)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -133,8 +131,6 @@ class ProcessStarter:
             path=path,
         )
         environment.setdefault("TMPDIR", str(scratch))
-        # Compiled modules stay out of the code's folder, which other instances share.
-        environment.setdefault("PYTHONPYCACHEPREFIX", str(scratch / "pycache"))
         settings = revision.settings
         return {
             "revision": revision.key,
@@ -208,6 +204,27 @@ async def _lines(stream: asyncio.StreamReader, take: Callable[[str], None]) -> N
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(number)
+
+
+def _end_tree(process: asyncio.subprocess.Process) -> None:
+    """Kill a supervisor and all below it: a killed supervisor can end nobody any more."""
+    below = _descendants(process.pid)
+    _signal(process, signal.SIGKILL)
+    for pid in below:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    pending = [pid]
+    while pending:
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{pending.pop()}/task").iterdir():
+                children = [int(child) for child in (task / "children").read_text().split()]
+                found += children
+                pending += children
+    return found
 
 
 def _how(status: int) -> str:

@@ -57,7 +57,6 @@ async def _follow(folders: frozenset[Path], changed: asyncio.Event, ignore: Path
         step=_STEP_MILLISECONDS,
         debounce=_DEBOUNCE_MILLISECONDS,
         recursive=recursive,
-        raise_interrupt=False,
     ):
         changed.set()
 
