@@ -17,6 +17,7 @@ import subjects
 
 _DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 _EIGHT = 8
+_PIPE_WIDTH = 150
 _COLUMNS = ("figure", "goal", "measured", "spread", "plain", "ratio", "per CPU-second")
 
 
@@ -138,6 +139,8 @@ def main() -> int:
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md alone")
     options = parser.parse_args()
     console = Console()
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
     rows: list[Row] = []
     runs: tuple[tuple[str, Callable[[], Iterator[Row]]], ...] = (
         ("warm invocations", lambda: _warm(options.rounds, options.seconds)),

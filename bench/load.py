@@ -60,8 +60,8 @@ class _Connection:
         head, found, body = self.buffer.partition(b"\r\n\r\n")
         if not found:
             return None
-        at = head.lower().find(b"content-length:")
-        length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+        at = head.lower().find(b"\r\ncontent-length:")
+        length = int(head[at + 17 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
         if len(body) < length:
             return None
         self.buffer = body[length:]
@@ -89,8 +89,9 @@ def run(
         end = begin + seconds
         under_way = connections
         while under_way:
-            for key, _ in selector.select(_TIMEOUT_SECONDS):
-                connection = key.data
+            # One connection alone needs no selector: reading waits for it.
+            ready = opened if connections == 1 else [key.data for key, _ in selector.select(_TIMEOUT_SECONDS)]
+            for connection in ready:
                 if (status := connection.receive()) is None:
                     continue
                 now = time.perf_counter()
