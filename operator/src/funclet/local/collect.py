@@ -8,10 +8,9 @@ from funclet.api.base import API_VERSION
 from funclet.api.rules import Problem, validate
 from funclet.local.manifests import Document
 from funclet.plan.plan import Key
+from funclet.reconcile.world import KINDS
 
 NAMESPACE = "default"
-#: applied in this order: an alias names versions, a version its function
-KINDS = ("Function", "FunctionVersion", "Alias")
 
 
 @dataclass(slots=True)

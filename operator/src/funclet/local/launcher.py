@@ -23,6 +23,7 @@ from funclet.local.code import CodeError, CodeFolders
 from funclet.local.runtimes import CLIENTS, LocalRuntime
 from funclet.plan.environment import memory_mb, runtime_environment
 from funclet.plan.revision import Revision
+from funclet.supervisor.process import descendants
 
 _SUPERVISOR = supervisor.__path__[0]
 _PYTHON = getattr(sys, "_base_executable", sys.executable)
@@ -208,23 +209,11 @@ def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None
 
 def _end_tree(process: asyncio.subprocess.Process) -> None:
     """Kill a supervisor and all below it: a killed supervisor can end nobody any more."""
-    below = _descendants(process.pid)
+    below = descendants(process.pid)
     _signal(process, signal.SIGKILL)
     for pid in below:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def _descendants(pid: int) -> list[int]:
-    found: list[int] = []
-    pending = [pid]
-    while pending:
-        with contextlib.suppress(OSError):
-            for task in Path(f"/proc/{pending.pop()}/task").iterdir():
-                children = [int(child) for child in (task / "children").read_text().split()]
-                found += children
-                pending += children
-    return found
 
 
 def _how(status: int) -> str:

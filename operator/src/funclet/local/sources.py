@@ -8,10 +8,11 @@ from typing import Any
 
 from funclet.kube.port import KubeError, KubePort, NotFoundError, Object
 from funclet.local.archive import ArchiveError, read_code
-from funclet.local.collect import KINDS, Collected, collect, key_of
+from funclet.local.collect import Collected, collect, key_of
 from funclet.local.console import Console
 from funclet.local.manifests import STDIN, Document, ManifestError, manifest_files, parse, read_text
 from funclet.plan.plan import Key
+from funclet.reconcile.world import KINDS
 from funclet.store.blobs import DirectoryBlobs
 
 MANAGER = "funclet-local"

@@ -17,6 +17,7 @@ from funclet.kube.port import KubePort, Object
 from funclet.plan.plan import Key
 
 AnyResource = Function | FunctionVersion | Alias
+#: in the order in which they can be applied: an alias names versions, a version its function
 KINDS = ("Function", "FunctionVersion", "Alias")
 _STATUS = re.compile(r"status(?:[.\[]([^.\[\]]+).*)?$")
 
