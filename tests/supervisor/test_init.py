@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.supervisor import python_command, wait_for
+from support.supervisor import Answer, Gateway, python_command, wait_for
 
 if TYPE_CHECKING:
     from supervisor.conftest import Functions
@@ -84,14 +84,68 @@ def test_the_second_try_may_succeed(functions: Functions) -> None:
     assert int(answer.headers["x-funclet-init-us"]) > 0
 
 
-def test_without_an_event_the_second_try_waits_for_one(functions: Functions) -> None:
-    supervisor = functions.python(FLAKY.format(failure="if not os.path.exists('ok'): os._exit(1)"))
-    wait_for(lambda: supervisor.lines("INIT_REPORT"))
+def init_error(gateway: Gateway) -> Answer | None:
+    """What /ready says of init, once it says that it failed."""
+    answer = gateway.request("GET", "/ready")
+    assert answer.status == 503
+    return answer if answer.outcome == "init-error" else None
+
+
+def test_without_an_event_the_second_try_follows_at_once(functions: Functions) -> None:
+    failure = "if open('starts').read() == 'x': raise ValueError"
+    supervisor = functions.python(FLAKY.format(failure=failure))
+    supervisor.wait_until_ready()
+    assert (supervisor.folder / "starts").read_text() == "xx"
+
+
+def test_whoever_asks_whether_it_is_ready_is_told_why_it_never_will_be(functions: Functions) -> None:
+    supervisor = functions.python(FLAKY.format(failure="import nowhere"))
     with supervisor.gateway() as gateway:
-        assert gateway.request("GET", "/ready").status == 503
+        told = wait_for(lambda: init_error(gateway))
+        assert told.headers["content-type"] == "application/json"
+        assert told.json["errorMessage"] == "Unable to import module 'app': No module named 'nowhere'"
+        assert (supervisor.folder / "starts").read_text() == "xx"
+        answer = gateway.invoke()
+    assert (answer.outcome, answer.body) == ("init-error", told.body)
+    assert supervisor.exit_status() == 3
+    assert (supervisor.folder / "starts").read_text() == "xx"
+
+
+def test_an_end_in_init_is_told_without_naming_a_request(functions: Functions) -> None:
+    with functions.python(FLAKY.format(failure="os._exit(7)")).gateway() as gateway:
+        told = wait_for(lambda: init_error(gateway))
+    assert told.json == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": "Runtime exited with error: exit status 7",
+    }
+
+
+def test_a_command_that_is_not_there_is_told_before_any_event(functions: Functions) -> None:
+    with functions.command(["/nowhere/bootstrap"]).gateway() as gateway:
+        assert wait_for(lambda: init_error(gateway)).json["errorType"] == "Runtime.InvalidEntrypoint"
+
+
+def test_an_init_that_takes_too_long_is_told_after_one_limit_and_tried_again_for_an_event(
+    functions: Functions,
+) -> None:
+    failure = "import time\nif not os.path.exists('ok'): time.sleep(60)"
+    supervisor = functions.python(FLAKY.format(failure=failure), init_timeout_ms=1000)
+    with supervisor.gateway() as gateway:
+        told = wait_for(lambda: init_error(gateway))
+        assert told.json["errorMessage"] == "Initialization timed out after 1.00 seconds"
         assert (supervisor.folder / "starts").read_text() == "x"
         (supervisor.folder / "ok").touch()
         assert gateway.invoke(b"6").json == 6
+
+
+def test_an_instance_that_is_to_go_does_not_try_again(functions: Functions) -> None:
+    failure = "import time\nwhile not os.path.exists('go'): time.sleep(0.01)\nos._exit(1)"
+    supervisor = functions.python(FLAKY.format(failure=failure))
+    with supervisor.gateway() as gateway:
+        assert gateway.request("POST", "/retire").status == 204
+        (supervisor.folder / "go").touch()
+        wait_for(lambda: init_error(gateway))
+    assert (supervisor.folder / "starts").read_text() == "x"
 
 
 def test_a_process_that_exits_before_any_event_is_not_started_over_and_over(functions: Functions) -> None:

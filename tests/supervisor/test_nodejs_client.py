@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,3 +150,13 @@ def test_large_events_and_answers_pass(functions: Functions) -> None:
     assert too_large.invoke().json["errorType"] == "Function.ResponseSizeTooLarge"
     assert too_large.invoke().json["errorType"] == "Function.ResponseSizeTooLarge"
     wait_for(lambda: len(too_large.lines("INIT_START")) == 1)
+
+
+@pytest.mark.parametrize("spoil", ["os.closerange(3, 100)", "[os.dup2(0, n) for n in range(3, 100)]", "pass"])
+def test_it_dials_where_the_connection_made_beforehand_is_lost_on_the_way(
+    functions: Functions, spoil: str
+) -> None:
+    wrapper = f"import os, sys; {spoil}; os.execv(sys.argv[1], sys.argv[1:])"
+    code = "exports.handler = async (event) => [event, Object.keys(process.env).filter((n) => n.includes('FUNCLET_R'))]"
+    supervisor = functions.nodejs(code, before=[sys.executable, "-I", "-S", "-c", wrapper])
+    assert supervisor.invoke(1).json == [1, []]

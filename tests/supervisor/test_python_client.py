@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -191,3 +192,13 @@ def test_pythonpath_is_honoured(functions: Functions) -> None:
     (layer / "from_layer.py").write_text("value = 5")
     code = "import from_layer\ndef handler(event, context): return from_layer.value"
     assert functions.python(code, environment={"PYTHONPATH": f"{layer}{os.pathsep}/none"}).invoke().json == 5
+
+
+@pytest.mark.parametrize("spoil", ["os.closerange(3, 100)", "[os.dup2(0, n) for n in range(3, 100)]"])
+def test_it_dials_where_the_connection_made_beforehand_is_lost_on_the_way(
+    functions: Functions, spoil: str
+) -> None:
+    wrapper = f"import os, sys; {spoil}; os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-I", "-S", "-c", wrapper, *python_command()]
+    code = "import os\ndef handler(event, context): return [event, sorted(n for n in os.environ if 'FUNCLET_R' in n)]"
+    assert functions.command(command, {"app.py": code}).invoke(1).json == [1, []]

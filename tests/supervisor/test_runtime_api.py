@@ -124,12 +124,12 @@ def test_of_two_who_ask_at_once_one_gets_the_event(functions: Functions) -> None
         "notes = []",
         "notes = []\nfor _ in range(2): threading.Thread(target=lambda: notes.append(ask('GET', 'invocation/next'))).start()\n"
         "while not notes: time.sleep(0.001)\n"
-        "assert len(notes) == 1\nfirst = notes.pop()\nassert first[0] == 403, first\n"
+        "assert len(notes) == 1\nfirst = notes.pop()\nassert first[0] == 403, first\nopen('refused', 'w').close()\n"
         "while not notes: time.sleep(0.001)\n"
         "post(notes[0][2]['Lambda-Runtime-Aws-Request-Id'], notes.pop()[1])\n",
     )
     supervisor = functions.command([sys.executable, "-I", "client.py"], {"client.py": code})
-    supervisor.wait_until_ready()
+    wait_for((supervisor.folder / "refused").exists)
     assert supervisor.invoke(5).json == 5
     assert supervisor.invoke("post(me, '6')").json == 6
 

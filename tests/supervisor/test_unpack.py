@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from funclet.supervisor.unpack import Limits, UnpackError, unpack
+from funclet.supervisor.unpack import Limits, UnpackError, unpack, unpack_into
 
 Entry = tuple[str, bytes, int]
 
@@ -47,6 +47,26 @@ def test_files_and_folders_come_out_as_they_went_in(tmp_path: Path) -> None:
 def test_modes_are_masked(tmp_path: Path, mode: int, expected: int) -> None:
     unpack(archive(tmp_path, [file("f", mode=stat.S_IFREG | mode)]), tmp_path / "out")
     assert stat.S_IMODE((tmp_path / "out/f").stat().st_mode) == expected
+
+
+def test_into_a_folder_that_is_there_the_code_comes_read_only(tmp_path: Path) -> None:
+    path = archive(tmp_path, [file("a/b/c", mode=stat.S_IFREG | 0o755), file("d", b"2")])
+    folder = tmp_path / "out"
+    folder.mkdir(mode=0o755)
+    with path.open("rb") as opened:
+        unpack_into(opened, str(folder))
+    modes = {name: stat.S_IMODE((folder / name).stat().st_mode) for name in (".", "a", "a/b", "a/b/c", "d")}
+    assert modes == {".": 0o755, "a": 0o555, "a/b": 0o555, "a/b/c": 0o555, "d": 0o444}
+
+
+def test_into_a_folder_nothing_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "app.py").symlink_to("elsewhere")
+    with (
+        archive(tmp_path, [file("app.py")]).open("rb") as opened,
+        pytest.raises(FileExistsError),
+    ):
+        unpack_into(opened, str(tmp_path))
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import funclet.supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
 SUPERVISOR = Path(funclet.supervisor.__file__).parent
 CLIENTS = SUPERVISOR / "clients"
+_COMMAND = [sys.executable, "-I", "-S", str(SUPERVISOR)]
 REVISION = "hello-1-abc"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:hello"
 PATIENCE = 20.0
@@ -73,11 +74,13 @@ class Gateway:
     """One connection to a supervisor, as a gateway holds it."""
 
     def __init__(self, address: str) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
+        host, _, port = address.removeprefix("tcp:").rpartition(":")
+        tcp = address.startswith("tcp:")
+        self.socket = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
         self.socket.settimeout(PATIENCE)
         self._rest = b""
         try:
-            self.socket.connect(address)
+            self.socket.connect((host, int(port)) if tcp else address)
             self.greeting = self._until(b"\r\n").decode().split()
         except OSError:
             self.socket.close()
@@ -153,6 +156,10 @@ class Supervisor:
     settings: dict[str, Any] = field(default_factory=dict)
     #: a descriptor for its log, where that is not to be a file
     log_to: int | None = None
+    #: a command that goes on to run it
+    under: Sequence[str] = ()
+    #: what its own environment has beyond this process's
+    variables: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self.folder.mkdir(exist_ok=True)
@@ -163,9 +170,10 @@ class Supervisor:
         self.address = self.settings["listen"].removeprefix("unix:")
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(SUPERVISOR), "--settings", str(settings)],
+                [*self.under, *_COMMAND, "--settings", str(settings)],
                 stdout=log if self.log_to is None else self.log_to,
                 stderr=subprocess.PIPE,
+                env={**os.environ, **self.variables},
             )
         return self
 
@@ -173,7 +181,7 @@ class Supervisor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.process.poll() is None:
-            self.process.terminate()
+            self.terminate()
         try:
             _, said = self.process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
@@ -185,7 +193,9 @@ class Supervisor:
     @property
     def pid(self) -> int:
         """The supervisor's process."""
-        return self.process.pid
+        if not self.under:
+            return self.process.pid
+        return wait_for(lambda: next(filter(_is_supervisor, self.processes()), None))
 
     def gateway(self) -> Gateway:
         """Return a new connection to it."""
@@ -222,15 +232,35 @@ class Supervisor:
 
     def terminate(self) -> None:
         """Ask it to drain."""
-        self.process.send_signal(signal.SIGTERM)
+        if self.under:
+            os.kill(self.pid, signal.SIGTERM)
+        else:
+            self.process.send_signal(signal.SIGTERM)
 
     def exit_status(self) -> int:
         """Wait for its end."""
         return self.process.wait(PATIENCE)
 
+    def complaint(self) -> str:
+        """Read one line of what it says is wrong with itself, which is then expected."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline().decode()
+
     def descendants(self) -> list[int]:
         """The processes that descend from it."""
         return list(_descendants(self.pid))
+
+    def processes(self) -> list[int]:
+        """All processes, whatever it runs under among them."""
+        return [self.process.pid, *_descendants(self.process.pid)]
+
+
+def _is_supervisor(pid: int) -> bool:
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return arguments[: len(_COMMAND)] == _COMMAND
 
 
 def _descendants(pid: int) -> Iterator[int]:

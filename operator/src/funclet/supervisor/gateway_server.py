@@ -5,15 +5,18 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from funclet.supervisor.invocation import Call, Result
+from funclet.supervisor.outcome import JSON
 from funclet.supervisor.stream import Stream
 from funclet.supervisor.wire import CHUNKED, Head, Reader, WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
+    from collections.abc import Callable
     from typing import Protocol
 
     from funclet.supervisor.loop import Loop
+    from funclet.supervisor.prove import Proof, Trust
 
     class Host(Protocol):
         """The instance behind the port."""
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
         @property
         def ready(self) -> bool:
             """Whether the runtime has asked for its first event."""
+
+        @property
+        def init_error(self) -> bytes | None:
+            """Lambda's payload, once it is known that it will not."""
 
         def admit(self, revision: bytes, token: bytes) -> str | None:
             """Why a call is not started; None reserves the instance for it."""
@@ -50,8 +57,11 @@ _TOKEN_LENGTH = 32
 _REQUEST_ID_LIMIT = 128
 #: how long a connection may be silent: between requests, in a head, in a body, not taking an answer
 _IDLE, _HEAD_TIME, _BODY_TIME, _SEND_TIME = 75.0, 15.0, 30.0, 30.0
+#: how long a gateway may take to prove itself
+_PROOF_TIME = 5.0
 _SWEEP = 5.0
 
+_UNAVAILABLE = b"503 Service Unavailable"
 _HEX = b"0123456789abcdefABCDEF"
 _ID_BYTES = b"-_.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -82,12 +92,29 @@ def format_result(result: Result) -> bytes:
     )
 
 
-class GatewayServer:
-    """All connections of gateways to this instance."""
+def _readiness(*, ready: bool, init_error: bytes | None) -> bytes:
+    if init_error is None:
+        return b"HTTP/1.1 %b\r\ncontent-length: 0\r\n\r\n" % (b"200 OK" if ready else _UNAVAILABLE)
+    return (
+        b"HTTP/1.1 %b\r\ncontent-length: %d\r\ncontent-type: %b\r\nx-funclet-outcome: init-error\r\n\r\n%b"
+        % (_UNAVAILABLE, len(init_error), JSON, init_error)
+    )
 
-    def __init__(self, loop: Loop, host: Host) -> None:
+
+def _greeting(host: Host, proof: Proof | None) -> bytes:
+    number, words = (b"1", b"") if proof is None else (b"2", proof.words)
+    return b"FUNCLET/%b boot=%b revision=%b%b\r\n" % (number, host.boot.encode(), host.revision, words)
+
+
+class GatewayServer:
+    """All connections of gateways to this instance; with `trust` each must first prove itself."""
+
+    def __init__(self, loop: Loop, host: Host, trust: Trust | None = None) -> None:
         self._loop = loop
         self._host = host
+        self._trust = trust
+        #: set by whoever wires this: a gateway has proved itself
+        self.on_proof: Callable[[], None] = lambda: None
         self._connections: set[GatewayConnection] = set()
         loop.call_later(_SWEEP, self._sweep)
 
@@ -101,11 +128,10 @@ class GatewayServer:
         if len(self._connections) >= CONNECTION_LIMIT:
             sock.close()
             return
-        connection = GatewayConnection(self._loop, sock, self, self._host)
+        proof = None if self._trust is None else self._trust.demand()
+        connection = GatewayConnection(self._loop, sock, self, self._host, proof)
         self._connections.add(connection)
-        connection.send(
-            f"FUNCLET/1 boot={self._host.boot} revision=".encode() + self._host.revision + b"\r\n"
-        )
+        connection.send(_greeting(self._host, proof))
 
     def forget(self, connection: GatewayConnection) -> None:
         """Take note that a connection is gone."""
@@ -127,10 +153,15 @@ class GatewayServer:
 class GatewayConnection(Stream):
     """One connection of a gateway; one request at a time."""
 
-    def __init__(self, loop: Loop, sock: socket, server: GatewayServer, host: Host) -> None:
+    def __init__(
+        self, loop: Loop, sock: socket, server: GatewayServer, host: Host, proof: Proof | None
+    ) -> None:
         super().__init__(loop, sock)
         self._server = server
         self._host = host
+        #: what the gateway still has to prove
+        self._proof = proof
+        self._since = loop.now
         self._reader = Reader(HEAD_LIMIT)
         #: the request whose body is on its way
         self._head: Head | None = None
@@ -159,6 +190,8 @@ class GatewayConnection(Stream):
 
     def overdue(self, now: float) -> bool:
         """Whether the gateway has been silent for longer than it may."""
+        if self._proof is not None:
+            return now - self._since > _PROOF_TIME
         silent = now - self.active_at
         if self.sending:
             return silent > _SEND_TIME
@@ -193,6 +226,12 @@ class GatewayConnection(Stream):
             self.pause()
 
     def _begin(self, head: Head) -> None:
+        if self._proof is not None:
+            answer = self._proof.answer(head)
+            self._proof = None
+            self._server.on_proof()
+            self._say(b"200 OK", b"x-funclet-proof: %b\r\n" % answer)
+            return
         limit = _SMALL_BODY_LIMIT
         if head.target == b"/invoke" and head.method == b"POST":
             self._check(head)
@@ -220,7 +259,7 @@ class GatewayConnection(Stream):
         token = headers[b"x-funclet-token"]
         reason = self._host.admit(headers.get(b"x-funclet-revision", b""), token)
         if reason is not None:
-            self._say(b"503 Service Unavailable", b"x-funclet-not-started: %b\r\n" % reason.encode())
+            self._say(_UNAVAILABLE, b"x-funclet-not-started: %b\r\n" % reason.encode())
             return
         self._call = Call(
             token,
@@ -247,7 +286,7 @@ class GatewayConnection(Stream):
     def _answer(self, head: Head) -> None:
         route = head.method, head.target
         if route == (b"GET", b"/ready"):
-            self._say(b"200 OK" if self._host.ready else b"503 Service Unavailable")
+            self.send(_readiness(ready=self._host.ready, init_error=self._host.init_error))
         elif route == (b"POST", b"/retire"):
             self._host.retire()
             self.send(b"HTTP/1.1 204 No Content\r\n\r\n")

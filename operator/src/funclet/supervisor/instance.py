@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from funclet.supervisor.code import Code
     from funclet.supervisor.invocation import Call
     from funclet.supervisor.log import Log
     from funclet.supervisor.loop import Loop
@@ -64,6 +65,8 @@ class Instance:
         self.abandon: Callable[[bytes], None] = lambda _token: None
         #: the same: whether an answer is still on its way to a gateway
         self.sending: Callable[[], bool] = lambda: False
+        #: the same: code that has to be there before a runtime process starts
+        self.code: Code | None = None
         loop.on_deadline = self._tick
 
     # What gateways ask
@@ -73,6 +76,17 @@ class Instance:
         """Whether the runtime has asked for its first event."""
         runtime = self._runtime
         return runtime is not None and runtime.ready and not runtime.ending
+
+    @property
+    def init_error(self) -> bytes | None:
+        """Lambda's payload, once init has failed and is not tried again unless an event comes."""
+        fault = self._init_fault
+        return fault.body if fault is not None and self._runtime is None else None
+
+    @property
+    def refusing(self) -> bool:
+        """Whether new work is refused."""
+        return self._drain.refusing
 
     def admit(self, revision: bytes, token: bytes) -> str | None:
         """Why a call is not started; None reserves the instance for it."""
@@ -112,7 +126,7 @@ class Instance:
         if self._waiter is not None:
             self._hand_over(self._invocation)
         elif self._runtime is None:
-            self.start()
+            self._start_again()
         elif self._runtime.ready and not self._runtime.ending:
             self._invocation.wait_for_runtime(monotonic())
             self._arm(_BUSY_WATCH)
@@ -184,6 +198,9 @@ class Instance:
         """Start a runtime process, unless there is one."""
         if self._runtime is not None or self._exit_status is not None:
             return
+        if self.code is not None and not self.code.there:
+            self.code.fetch(self._code_came)
+            return
         if self._invocation is not None:
             self._invocation.wait_for_init()
         self._waiter = None
@@ -197,6 +214,16 @@ class Instance:
             self._start_again()
             return
         self._arm(_BUSY_WATCH)
+
+    def _code_came(self, fault: Fault | None) -> None:
+        """The code is there, or will not come: it was tried often enough."""
+        if fault is None:
+            self.start()
+            return
+        self._log.init_report(0, "error", fault.error_type)
+        self._log.platform(f"{fault.error_type}: {fault.message}")
+        self._init_fault, self._init_tries = fault, _INIT_TRIES
+        self._start_again()
 
     def children_ended(self) -> None:
         """Collect whoever has ended, the runtime process perhaps among them."""
@@ -250,26 +277,28 @@ class Instance:
         if invocation is not None and invocation.phase is Phase.ENDING:
             self._settle(runtime)
         self._end_if_drained()
-        if self._init_fault is not None:
+        # A process that ends without having run anything would only do so again.
+        if self._invocation is not None or self._init_fault is not None:
             self._start_again()
-        elif self._invocation is not None or (
-            runtime is not None and runtime.served and not self._drain.ending
-        ):
-            # A process that ends without having run anything would only do so again.
+        elif runtime is not None and runtime.served and not self._drain.ending:
             self.start()
 
     def _start_again(self) -> None:
-        """After a failed init: once more, for an event that waits; then the event is told."""
+        """Start, unless init has failed often enough: then the event that waits, or the next one, is told so."""
         fault, invocation = self._init_fault, self._invocation
-        if fault is None or invocation is None:
-            return
-        if self._init_tries < _INIT_TRIES:
+        if fault is None or self._may_try_again(fault):
             self.start()
-            return
-        self._drain.retire()
-        invocation.end(fault.told_to(invocation.call.request_id).in_init(), monotonic())
-        self._settle()
-        self._leave(_EXIT_AFTER_INIT_ERROR)
+        elif invocation is not None:
+            self._drain.retire()
+            invocation.end(fault.told_to(invocation.call.request_id).in_init(), monotonic())
+            self._settle()
+            self._leave(_EXIT_AFTER_INIT_ERROR)
+
+    def _may_try_again(self, fault: Fault) -> bool:
+        if self._init_tries >= _INIT_TRIES:
+            return False
+        # Whoever asks whether this instance gets ready is not kept waiting for another whole limit in vain.
+        return self._invocation is not None or not (fault.status == "timeout" or self._drain.refusing)
 
     # The event itself
 

@@ -64,9 +64,10 @@ class Loop:
         """Run until stopped. Returns the exit status."""
         handlers = self._handlers
         poll = self._epoll.poll
+        now = monotonic()
         while self._exit_status is None:
             woken = False
-            ready = poll(self._wait(), 64)
+            ready = poll(self._wait(now), 64)
             self.now = monotonic()
             for descriptor, events in ready:
                 handler = handlers.get(descriptor)
@@ -77,17 +78,17 @@ class Loop:
             # What a process wrote before it ended is read before its end is noticed, and before a deadline strikes.
             if woken:
                 self.on_signals(os.read(self._woken, 4096))
-            self._strike()
+            now = monotonic()
+            self._strike(now)
         return self._exit_status
 
-    def _wait(self) -> float:
+    def _wait(self, now: float) -> float:
         due = self.deadline
         if self._timers and self._timers[0][0] < due:
             due = self._timers[0][0]
-        return min(max(0.0, due - monotonic()), _LONGEST_WAIT)
+        return min(max(0.0, due - now), _LONGEST_WAIT)
 
-    def _strike(self) -> None:
-        now = monotonic()
+    def _strike(self, now: float) -> None:
         if now >= self.deadline:
             self.deadline = NEVER
             self.on_deadline(now)

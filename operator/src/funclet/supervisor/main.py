@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import sys
 
+from funclet.supervisor import kernel
 from funclet.supervisor.gateway_server import GatewayServer
 from funclet.supervisor.instance import Instance
 from funclet.supervisor.listener import Listener, listen
 from funclet.supervisor.log import Log
 from funclet.supervisor.log_lines import JsonLines, TextLines
 from funclet.supervisor.loop import Loop
+from funclet.supervisor.outcome import payload
 from funclet.supervisor.settings import Settings, SettingsError, parse
 from funclet.supervisor.signals import SIG_IGN, SIGCHLD, SIGHUP, SIGINT, SIGTERM, signal
 from funclet.supervisor.sink import Sink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from funclet.supervisor.pod import Pod
 
 _PARENT_CHECK = 5.0
 
@@ -23,22 +29,38 @@ def main(arguments: list[str]) -> int:
     parent = os.getppid()
     try:
         settings = parse(_read(arguments))
+        if settings.inherit_environment:
+            settings.environment = {**_passed_on(), **settings.environment}
         sock = listen(settings.listen)
+        pod = _pod(settings) if settings.in_pod else None
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         sys.stderr.write(f"funclet supervisor: {error}\n")
+        _leave_word(payload("Runtime.InvalidSettings", str(error)))
         return 1
     loop = Loop()
     log = Log(Sink(loop, 1), JsonLines(settings) if settings.log_json else TextLines(settings))
     instance = Instance(loop, settings, log, os.urandom(8).hex())
-    server = GatewayServer(loop, instance)
+    server = GatewayServer(loop, instance, None if pod is None else pod.trust)
     instance.abandon = server.abandon
     instance.sending = lambda: server.sending
     _take_signals(loop, instance, settings, parent)
     _close_on_exec()
+    # Before there is a function that could look, or leave orphans.
+    kernel.hide_memory()
+    if os.getpid() != 1:
+        kernel.adopt_orphans()
+    if settings.parent_death:
+        kernel.tell_parent_death(SIGHUP)
+    if pod is not None:
+        pod.take_part(loop, instance, server)
     instance.start()
     listener = Listener(loop, sock, server.accepted)
-    _ask_the_kernel(loop, instance, settings, parent)
+    if pod is not None:
+        pod.announce(loop, listener.port)
+    if settings.parent_death:
+        _watch_parent(loop, instance, parent)
     status = loop.run()
+    _leave_word(instance.init_error)
     log.finish()
     listener.close()
     if settings.listen.startswith("unix:"):
@@ -48,9 +70,33 @@ def main(arguments: list[str]) -> int:
 
 def _read(arguments: list[str]) -> str:
     if len(arguments) != 2 or arguments[0] != "--settings":  # noqa: PLR2004 - the option and its value
-        raise SettingsError("usage: --settings FILE, where - is standard input")
+        raise SettingsError("usage: --settings FILE, where - is standard input, or --settings env:NAME")
+    if arguments[1].startswith("env:"):
+        from funclet.supervisor.own_environment import variable  # noqa: PLC0415 - only a pod needs it
+
+        return variable(os.environ, arguments[1][4:])
     with open(0 if arguments[1] == "-" else arguments[1], "rb") as file:  # noqa: PTH123 - as in main
         return file.read().decode()
+
+
+def _passed_on() -> dict[str, str]:
+    from funclet.supervisor.own_environment import passed_on  # noqa: PLC0415 - only a pod needs it
+
+    return passed_on()
+
+
+def _pod(settings: Settings) -> Pod:
+    from funclet.supervisor.pod import Pod  # noqa: PLC0415 - only a pod needs it
+
+    return Pod(settings)
+
+
+def _leave_word(error: bytes | None) -> None:
+    """Have Kubernetes keep why this supervisor could not do its work."""
+    if error is not None:
+        from funclet.supervisor.termination import tell  # noqa: PLC0415 - only a failure needs it
+
+        tell(error)
 
 
 def _take_signals(loop: Loop, instance: Instance, settings: Settings, parent: int) -> None:
@@ -83,18 +129,6 @@ def _close_on_exec() -> None:
                 os.set_inheritable(descriptor, False)
             except OSError:
                 continue
-
-
-def _ask_the_kernel(loop: Loop, instance: Instance, settings: Settings, parent: int) -> None:
-    """Adopt orphans, hide, and follow the parent; after the runtime's start, which does not wait for it."""
-    from funclet.supervisor import kernel  # noqa: PLC0415 - ctypes costs milliseconds that the runtime starts in
-
-    if os.getpid() != 1:
-        kernel.adopt_orphans()
-    kernel.hide_memory()
-    if settings.parent_death:
-        kernel.tell_parent_death(SIGHUP)
-        _watch_parent(loop, instance, parent)
 
 
 def _watch_parent(loop: Loop, instance: Instance, parent: int) -> None:

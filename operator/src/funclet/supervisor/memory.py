@@ -7,6 +7,8 @@ import os
 #: seconds between samples of a process that answers many events
 _PAUSE = 0.005
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+#: processes of the supervisor itself, which the function does not answer for
+OWN: set[int] = set()
 
 
 class MemoryMeter:
@@ -39,6 +41,7 @@ class MemoryMeter:
         Pages that processes share are counted once, which is looked at only where it could matter.
         """
         used = self.sample()
+        pids = [pid for pid in pids if pid not in OWN]
         for pid in pids:
             if pid != self._pid:
                 used += _resident_of(pid)

@@ -86,6 +86,11 @@ class Fault:
         self.status = status
         self.payload = payload
 
+    @property
+    def body(self) -> bytes:
+        """What is told of it where no request is concerned."""
+        return self.payload if self.payload is not None else payload(self.error_type, self.message)
+
     def told_to(self, request_id: str, line: str = "") -> Outcome:
         """Return what the caller of `request_id` is answered."""
         if self.payload is not None:

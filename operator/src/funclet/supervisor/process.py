@@ -23,8 +23,15 @@ class SpawnError(Exception):
         self.fault = fault
 
 
-def spawn(command: list[str], environment: dict[str, str], working_directory: str, log: int) -> int:
-    """Start a process in a session of its own, its output going to `log`. Returns its pid. Raises SpawnError."""
+def spawn(
+    command: list[str], environment: dict[str, str], working_directory: str, log: int, inherited: list[int]
+) -> int:
+    """Start a process in a session of its own. Returns its pid. Raises SpawnError.
+
+    Its output goes to `log`; it has the descriptors `inherited` under the same numbers.
+    """
+    for descriptor in inherited:
+        os.set_inheritable(descriptor, True)
     try:
         os.chdir(working_directory)
     except OSError as error:

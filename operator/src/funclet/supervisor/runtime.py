@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from time import monotonic
 
+from funclet.supervisor.lifeline import Lifeline
 from funclet.supervisor.memory import MemoryMeter
 from funclet.supervisor.process import descendants, kill_descendants, reap, spawn
 from funclet.supervisor.runtime_api import RuntimeApi
@@ -38,19 +39,29 @@ class Runtime:
         self._log = log
         self._gone = gone
         self.api = RuntimeApi(loop, host)
+        self._lifeline = Lifeline()
         self._output, write_end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._output, False)
         self.started_at = monotonic()
         log.init_start()
+        offered = self.api.offered
+        environment = {
+            **settings.environment,
+            "AWS_LAMBDA_RUNTIME_API": self.api.address,
+            "FUNCLET_RUNTIME_API_FD": str(offered.fileno()),
+        }
+        inherited = [offered.fileno(), self._lifeline.descriptor]
         try:
-            environment = {**settings.environment, "AWS_LAMBDA_RUNTIME_API": self.api.address}
-            self.pid = spawn(settings.command, environment, settings.working_directory, write_end)
+            self.pid = spawn(settings.command, environment, settings.working_directory, write_end, inherited)
         except BaseException:
             os.close(self._output)
+            self._lifeline.close()
             self.api.close()
             raise
         finally:
             os.close(write_end)
+            offered.close()
+        self._lifeline.tie(self.pid)
         self.memory = MemoryMeter(self.pid)
         self._readable = True
         log.attach(self._output)
@@ -101,6 +112,7 @@ class Runtime:
         self._log.detach()
         os.close(self._output)
         self.memory.close()
+        self._lifeline.close()
         self._gone()
 
     def _read(self, _events: int) -> None:

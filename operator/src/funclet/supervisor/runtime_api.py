@@ -5,6 +5,8 @@ What is sent here is hostile: it is capped, and whether it is in order is the in
 
 from __future__ import annotations
 
+from _socket import socketpair
+
 from funclet.supervisor.listener import Listener, loopback
 from funclet.supervisor.outcome import RESPONSE_LIMIT, payload
 from funclet.supervisor.stream import Stream
@@ -83,7 +85,7 @@ def forbidden(state: str, wanted: str) -> bytes:
 
 
 class RuntimeApi:
-    """The port of one runtime process."""
+    """The port of one runtime process, and a connection that is there before the process is."""
 
     def __init__(self, loop: Loop, host: Host) -> None:
         self._loop = loop
@@ -91,6 +93,11 @@ class RuntimeApi:
         self._listener = Listener(loop, loopback(), self._accepted)
         self._connections: set[RuntimeConnection] = set()
         self.address = f"127.0.0.1:{self._listener.port}"
+        mine, offered = socketpair()
+        mine.setblocking(False)
+        self._accepted(mine)
+        #: the process's end of it, to be inherited and then closed here: half the cost of TCP for who knows of it
+        self.offered: socket = offered
 
     def pump(self) -> None:
         """Take in whatever the process sent before it ended."""

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from funclet.supervisor.pod_settings import Announcement, CodeSource, Key
+
 
 class SettingsError(Exception):
     """The settings cannot be used; the message names the key and says what it must be."""
@@ -18,11 +20,16 @@ class Settings:
     """The settings of one supervisor; times are seconds, memory is bytes."""
 
     __slots__ = (
+        "announce",
+        "code",
         "command",
         "environment",
         "function_name",
         "handler",
+        "health",
+        "inherit_environment",
         "init_timeout",
+        "keys",
         "listen",
         "log_json",
         "memory",
@@ -43,8 +50,10 @@ class Settings:
             raise SettingsError(f"unknown setting {unknown[0]!r}")
         self.revision: str = _word(given, "revision")
         self.listen: str = _listen(given)
+        self.health: str = _health(given)
         self.command: list[str] = _command(given)
         self.environment: dict[str, str] = _environment(given)
+        self.inherit_environment: bool = _flag(given, "inherit_environment")
         self.working_directory: str = _text(given, "working_directory")
         self.function_name: str = _word(given, "function_name")
         self.version: str = _word(given, "version", "$LATEST")
@@ -60,18 +69,44 @@ class Settings:
         self.quiet: float = _number(given, "quiet_ms", 5_000, least=0, most=3_600_000) / 1000
         self.parent_death: bool = _flag(given, "parent_death")
         self.log_json: bool = _log_format(given) == "JSON"
+        self.code: CodeSource | None = None
+        self.announce: Announcement | None = None
+        self.keys: tuple[Key, ...] = ()
+        if not _POD.isdisjoint(given):
+            self._take_pod(given)
+
+    @property
+    def in_pod(self) -> bool:
+        """Whether anything is asked for that only a pod has."""
+        return bool(self.keys or self.code or self.announce or self.health)
 
     @property
     def memory_mb(self) -> int:
         """The memory limit as log lines name it."""
         return self.memory >> 20
 
+    def _take_pod(self, given: Mapping[str, Any]) -> None:
+        from funclet.supervisor import pod_settings  # noqa: PLC0415 - a laptop starts without them
 
+        if "code" in given:
+            self.code = pod_settings.CodeSource(given["code"])
+        if "announce" in given:
+            if not self.listen.startswith("tcp:"):
+                raise SettingsError("announce needs listen to be tcp:HOST:PORT")
+            self.announce = pod_settings.Announcement(given["announce"])
+        if "keys" in given:
+            self.keys = pod_settings.keys(given["keys"])
+
+
+_POD = {"announce", "code", "keys"}
 KNOWN = {
+    *_POD,
     "command",
     "environment",
     "function_name",
     "handler",
+    "health",
+    "inherit_environment",
     "init_timeout_ms",
     "listen",
     "log_format",
@@ -192,12 +227,20 @@ def _environment(given: Mapping[str, Any]) -> dict[str, str]:
 def _listen(given: Mapping[str, Any]) -> str:
     value = _text(given, "listen")
     kind, _, rest = value.partition(":")
-    host, _, port = rest.rpartition(":")
-    good = {
-        "fd": rest.isdecimal(),
-        "tcp": bool(host) and port.isdecimal() and int(port or 0) < 65536,  # noqa: PLR2004 - the largest port
-        "unix": bool(rest),
-    }
+    good = {"fd": rest.isdecimal(), "tcp": _is_host_and_port(rest), "unix": bool(rest)}
     if not good.get(kind):
         raise SettingsError("listen must be fd:N, tcp:HOST:PORT or unix:PATH")
     return value
+
+
+def _health(given: Mapping[str, Any]) -> str:
+    """Where health is told; empty where it is not."""
+    value = _text(given, "health", "")
+    if value and not (value.startswith("tcp:") and _is_host_and_port(value[4:])):
+        raise SettingsError("health must be tcp:HOST:PORT")
+    return value
+
+
+def _is_host_and_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and int(port) < 65536  # noqa: PLR2004 - the largest port

@@ -2,38 +2,54 @@
 
 Every rule is checked on the central directory first, and sizes once more while inflating, so that an archive
 that lies is stopped before it fills a disk. Nested archives are files like any other.
+
+A pod unpacks while a caller waits, so what is imported here counts: no dataclasses, no typing.
 """
 
+from __future__ import annotations
+
 import os
-import re
 import stat
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 _CHUNK = 1 << 16
 _LOCAL_HEADER = 30
-_DRIVE = re.compile(r"^[A-Za-z]:")
 _NAME_MAX = 255
 _PATH_MAX = 1024
 _ENCRYPTED = 0x1
+_FOLDER, _PROGRAM, _FILE = 0o755, 0o755, 0o644
+#: which bits of these stay
+_OPEN, _SEALED = 0o777, 0o555
 
 
 class UnpackError(Exception):
     """The archive is refused; the message says which rule it breaks, and where."""
 
 
-@dataclass(frozen=True, slots=True)
 class Limits:
     """How much an archive may hold. `ratio` counts only past `ratio_floor` bytes: small files compress well."""
 
-    total_bytes: int = 262_144_000
-    entries: int = 20_000
-    ratio: int = 100
-    ratio_floor: int = 10 << 20
+    __slots__ = ("entries", "ratio", "ratio_floor", "total_bytes")
+
+    def __init__(
+        self,
+        total_bytes: int = 262_144_000,
+        entries: int = 20_000,
+        ratio: int = 100,
+        ratio_floor: int = 10 << 20,
+    ) -> None:
+        self.total_bytes = total_bytes
+        self.entries = entries
+        self.ratio = ratio
+        self.ratio_floor = ratio_floor
 
     def bytes_for(self, archive_size: int) -> int:
         """What an archive of this size may unpack to."""
@@ -45,15 +61,30 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> None:
 
     Raises UnpackError; what was written by then is left in `target` for the caller to remove.
     """
-    limits = limits or Limits()
+    with archive.open("rb") as source:
+        _unpack(source, target, limits or Limits(), sealed=False)
+
+
+def unpack_into(archive: BinaryIO, folder: str, limits: Limits | None = None) -> None:
+    """Unpack into a folder that exists and is empty, as its user may only read it. Raises as `unpack`.
+
+    Whoever owns the files can undo that; it keeps a function from changing its own code by mistake.
+    """
+    _unpack(archive, Path(folder), limits or Limits(), sealed=True)
+    for path, _, _ in os.walk(folder, topdown=False):
+        if path != folder:
+            os.chmod(path, _FOLDER & _SEALED)  # noqa: PTH101  # walk gives strings
+
+
+def _unpack(archive: BinaryIO, target: Path, limits: Limits, *, sealed: bool) -> None:
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = opened.infolist()
             _check(entries, limits)
-            target.mkdir(mode=0o755)
-            budget = limits.bytes_for(archive.stat().st_size)
+            target.mkdir(mode=_FOLDER, exist_ok=sealed)
+            budget = limits.bytes_for(os.fstat(archive.fileno()).st_size)
             for entry in entries:
-                budget = _write(opened, entry, target, budget)
+                budget = _write(opened, entry, target, budget, _SEALED if sealed else _OPEN)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -88,7 +119,7 @@ def _check_name(entry: zipfile.ZipInfo) -> None:
         not name
         or "\\" in name
         or any(ord(c) < 0x20 or 0xD800 <= ord(c) <= 0xDFFF for c in name)  # noqa: PLR2004  # controls, surrogates
-        or _DRIVE.match(name)
+        or (name[1:2] == ":" and name[0].isascii() and name[0].isalpha())  # a drive
         or any(part in {"", ".", ".."} or len(os.fsencode(part)) > _NAME_MAX for part in parts)
         or len(name) > _PATH_MAX
     ):
@@ -126,14 +157,14 @@ def _check_overlap(entries: list[zipfile.ZipInfo]) -> None:
             )
 
 
-def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, budget: int) -> int:
+def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, budget: int, mask: int) -> int:
     """Write one entry; returns what is left of the budget in bytes."""
     path = target / entry.filename
     if entry.is_dir():
-        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        path.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
         return budget
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    mode = 0o755 if (entry.external_attr >> 16) & 0o111 else 0o644
+    path.parent.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+    mode = (_PROGRAM if (entry.external_attr >> 16) & 0o111 else _FILE) & mask
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     with open(descriptor, "wb") as out, opened.open(entry) as source:  # noqa: PTH123  # a descriptor, not a path
         os.fchmod(descriptor, mode)  # whatever the umask

@@ -4,7 +4,7 @@
 
 import { existsSync, readFileSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
-import { connect } from "node:net";
+import { Socket, connect } from "node:net";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { format, types } from "node:util";
@@ -110,6 +110,23 @@ function logError(title, error) {
 
 // --- the Runtime API ----------------------------------------------------------------------------------------
 
+/** The connection that Funclet's supervisor has made beforehand, if it did and the descriptor is still it. */
+function inherited() {
+  const descriptor = env.FUNCLET_RUNTIME_API_FD;
+  delete env.FUNCLET_RUNTIME_API_FD;
+  if (descriptor === undefined) return undefined;
+  try {
+    return new Socket({ fd: Number(descriptor), readable: true, writable: true });
+  } catch {
+    return undefined;
+  }
+}
+
+function dial(address) {
+  const [host, port] = address.split(":");
+  return connect({ host, port: Number(port), noDelay: true });
+}
+
 /** One kept-alive connection. */
 class RuntimeApi {
   #address = env.AWS_LAMBDA_RUNTIME_API;
@@ -119,8 +136,7 @@ class RuntimeApi {
   #next;
 
   constructor() {
-    const [host, port] = this.#address.split(":");
-    this.#socket = connect({ host, port: Number(port), noDelay: true });
+    this.#socket = inherited() ?? dial(this.#address);
     this.#socket.on("data", (piece) => this.#take(piece));
     this.#socket.on("error", (error) => this.#lost(error.message));
     this.#socket.on("close", () => this.#lost("the Runtime API closed the connection"));

@@ -385,10 +385,7 @@ class RuntimeApi:
     """One kept-alive connection to the Runtime API."""
 
     def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self._socket = socket(AF_INET, SOCK_STREAM)
-        self._socket.connect((host, int(port)))
-        self._socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        self._socket = _inherited() or _dial(address)
         self._rest = b""
         self._next = (f"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {address}\r\n\r\n").encode()
         self._host = f" HTTP/1.1\r\nHost: {address}\r\n".encode()
@@ -464,6 +461,27 @@ class RuntimeApi:
         if not piece:
             raise Unreachable("the Runtime API closed the connection")
         return piece
+
+
+def _inherited() -> socket | None:
+    """Return the connection that Funclet's supervisor has made beforehand, if it did and the descriptor is still it."""
+    descriptor = os.environ.pop("FUNCLET_RUNTIME_API_FD", None)
+    if descriptor is None:
+        return None
+    try:
+        connection = socket(fileno=int(descriptor))
+    except OSError:
+        return None
+    os.set_inheritable(connection.fileno(), False)
+    return connection
+
+
+def _dial(address: str) -> socket:
+    host, _, port = address.rpartition(":")
+    connection = socket(AF_INET, SOCK_STREAM)
+    connection.connect((host, int(port)))
+    connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+    return connection
 
 
 def serve(api: RuntimeApi, handler: Handler, marshaller: Marshaller) -> None:
