@@ -60,7 +60,7 @@ async def test_every_wrong_field_of_every_document_is_told_with_its_line_and_not
     )
     assert "document 3: Alias a: spec.function: " in ran.err
     assert "document 3: Alias a: apiVersion: " in ran.err
-    assert "half.yaml:3: " in ran.err
+    assert "half.yaml:2: " in ran.err
     assert "good" not in ran.err
     assert "Nothing was sent" in ran.err
     assert await rest.kube.list("Function") == []

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,14 +8,14 @@ from funclet.api.schema import MODELS
 from funclet.cli import publishing
 from funclet.cli.columns import COLUMNS
 from funclet.cli.connection import Connection
-from funclet.local import rest_kinds
+from funclet.local.rest import kinds
 from funclet.plan.publish import PUBLISH_DESCRIPTION, PUBLISH_REQUEST
 from support.cli import Command, lambda_stand_in
 from support.rest import TOKEN, Served, function
 
 pytestmark = pytest.mark.processes
 
-VERBS = ("local", "invoke", "apply", "get", "delete", "publish", "logs", "version")
+VERBS = ("local", "invoke", "apply", "get", "describe", "delete", "publish", "logs", "version")
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ async def test_a_defect_is_one_line_with_a_hint_and_a_trace_only_on_demand(funcl
     ],
 )
 def test_the_administration_is_at_port_8701_of_the_gateways_host(
-    tmp_path: Path, flags: dict[str, str], gateway: str, admin: str
+    tmp_path: Path, flags: dict[str, Any], gateway: str, admin: str
 ) -> None:
     connection = Connection(state=tmp_path, **flags)
     assert (connection.gateway_url(), connection.administration_url()) == (gateway, admin)
@@ -150,8 +151,8 @@ def test_a_running_local_mode_says_where_it_is(tmp_path: Path, url: str | None) 
 
 
 def test_the_command_and_the_planners_name_the_same_things() -> None:
-    assert rest_kinds.API_VERSION == base.API_VERSION
-    assert set(rest_kinds.BY_KIND) == set(MODELS) == set(COLUMNS)
+    assert kinds.API_VERSION == base.API_VERSION
+    assert set(kinds.BY_KIND) == set(MODELS) == set(COLUMNS)
     assert (publishing.REQUEST, publishing.DESCRIPTION) == (PUBLISH_REQUEST, PUBLISH_DESCRIPTION)
 
 

@@ -14,6 +14,19 @@ async def test_by_name_and_several_at_once(funclet: Command, rest: Served) -> No
     assert [each["metadata"]["name"] for each in await rest.kube.list("Function")] == ["c"]
 
 
+async def test_by_the_name_in_the_lambda_api(funclet: Command, rest: Served) -> None:
+    await rest.apply(function("greet-me-x", functionName="Greet_Me"))
+    await rest.apply(alias(function="greet-me-x"))
+    assert (await funclet("delete", "fna", "Greet_Me:live")).out == "alias.funclet.dev/greet-live deleted\n"
+    assert (await funclet("delete", "fn", "Greet_Me")).out == "function.funclet.dev/greet-me-x deleted\n"
+
+
+async def test_a_manifest_means_object_names_alone(funclet: Command, rest: Served) -> None:
+    await rest.apply(function("a", functionName="b"))
+    assert (await funclet("delete", "-f", "-", stdin=manifest(function("b")))).code == 4
+    assert len(await rest.kube.list("Function")) == 1
+
+
 async def test_by_manifest_with_aliases_before_functions(funclet: Command, rest: Served) -> None:
     await rest.apply(function())
     await rest.apply(alias())

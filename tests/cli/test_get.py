@@ -7,6 +7,7 @@ import yaml
 
 from funclet.cli import columns, render
 from support.cli import Command
+from support.objects import version_manifest
 from support.rest import FUNCTIONS, Served, alias, function
 
 pytestmark = pytest.mark.processes
@@ -41,24 +42,24 @@ FUNCTION_ROWS = [
 ]
 
 PLAIN = """\
-NAME         READY     RUNTIME      MEMORY   TIMEOUT   VERSION   INSTANCES   AGE
-greet        True      python3.11   128Mi    3s        12        3           42s
-thumbnails   False     python3.11   1Gi      30s       0         0           3d
-new          Unknown   python3.11   128Mi    3s        0         0           0s
+NAME        READY    RUNTIME     VERSION  INSTANCES  AGE
+greet       True     python3.11  12       3          42s
+thumbnails  False    python3.11  0        0          3d
+new         Unknown  python3.11  0        0          0s
 """
 WIDE = """\
-NAME         READY     RUNTIME      MEMORY   TIMEOUT   VERSION   INSTANCES   AGE   REASON         HANDLER       REVISION           ARN
-greet        True      python3.11   128Mi    3s        12        3           42s   Ready          app.handler   greet-latest-abc   arn:aws:lambda:us-east-1:123456789012:function:greet
-thumbnails   False     python3.11   1Gi      30s       0         0           3d    CodeNotFound   app.handler   -                  -
-new          Unknown   python3.11   128Mi    3s        0         0           0s    -              app.handler   -                  -
+NAME        READY    RUNTIME     VERSION  INSTANCES  AGE  REASON        MEMORY  TIMEOUT  HANDLER      REVISION          ARN
+greet       True     python3.11  12       3          42s  Ready         128Mi   3s       app.handler  greet-latest-abc  arn:aws:lambda:us-east-1:123456789012:function:greet
+thumbnails  False    python3.11  0        0          3d   CodeNotFound  1Gi     30s      app.handler  -                 -
+new         Unknown  python3.11  0        0          0s   -             128Mi   3s       app.handler  -                 -
 """  # as it looks
 ALIASES = """\
-NAME         READY     FUNCTION   ALIAS   VERSIONS       AGE
-greet-live   Unknown   greet      live    2 90%, 1 10%   1h
+NAME        READY    FUNCTION  ALIAS  VERSIONS      AGE
+greet-live  Unknown  greet     live   2 90%, 1 10%  1h
 """
 VERSIONS = """\
-NAME       READY     FUNCTION   VERSION   CODE           INSTANCES   AGE
-greet-v1   Unknown   greet      1         0123456789ab   0           5m
+NAME      READY    FUNCTION  VERSION  INSTANCES  AGE
+greet-v1  Unknown  greet     1        0          5m
 """
 
 
@@ -77,6 +78,31 @@ def test_versions_look_like_this() -> None:
     spec = {**function()["spec"], "function": "greet", "version": "1", "codeSha256": "0123456789abcdef" * 4}
     found = [dated({"metadata": {"name": "greet-v1"}, "spec": spec}, "2026-01-02T11:54:59Z")]
     assert render.table(*columns.rows("FunctionVersion", found, NOW, wide=False), colours=False) == VERSIONS
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("Function", {**function()["spec"], "runtime": "provided.al2023"}),
+        ("FunctionVersion", {"function": "thumbnails", "version": "10"}),
+        (
+            "Alias",
+            {
+                "function": "thumbnails",
+                "name": "live",
+                "version": "12",
+                "routingConfig": {"additionalVersionWeights": {"11": 0.05}},
+            },
+        ),
+    ],
+)
+def test_a_usual_table_fits_into_80_columns(kind: str, spec: dict[str, Any]) -> None:
+    name = "thumbnails-v12-x7k2m9q4ab"
+    found = dated(
+        {"metadata": {"name": name}, "spec": spec}, "2025-01-02T11:54:59Z", lastVersion=12, instances=100
+    )
+    text = render.table(*columns.rows(kind, [found], NOW, wide=False), colours=False)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_on_a_terminal_readiness_has_a_colour_and_nothing_else_moves() -> None:
@@ -146,6 +172,46 @@ async def test_none_at_all_is_said_on_standard_error(funclet: Command) -> None:
     assert (ran.code, ran.out) == (0, "")
     assert "funclet apply" in ran.err
     assert json.loads((await funclet("get", "functions", "-o", "json")).out)["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "object_name"),
+    [
+        ("fn", "greet-me-x", "greet-me-x"),
+        ("fn", "Greet_Me", "greet-me-x"),
+        ("fnv", "Greet_Me:1", "greet-me-x-by-hand-1"),
+        ("fna", "Greet_Me:live", "greet-live"),
+        ("fna", "greet-me-x:live", "greet-live"),
+    ],
+)
+async def test_an_object_is_found_by_its_own_name_and_by_the_one_in_the_lambda_api(
+    funclet: Command, rest: Served, kind: str, name: str, object_name: str
+) -> None:
+    await rest.apply(function("other"))
+    await rest.apply(function("greet-me-x", functionName="Greet_Me"))
+    await rest.apply(version_manifest(1, "greet-me-x"))
+    await rest.apply(alias(function="greet-me-x"))
+    ran = await funclet("get", kind, name, "-o", "json")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["metadata"]["name"] == object_name
+
+
+async def test_an_objects_own_name_goes_before_anothers_lambda_name(funclet: Command, rest: Served) -> None:
+    await rest.apply(function("a", functionName="b"))
+    await rest.apply(function("b", functionName="c"))
+    ran = await funclet("get", "fn", "b", "-o", "json")
+    assert json.loads(ran.out)["metadata"]["name"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("fna", "greet:nope"), ("fnv", "greet:9"), ("fna", "nope:live"), ("fna", ":live")]
+)
+async def test_a_qualifier_that_is_not_there_exits_4(
+    funclet: Command, rest: Served, kind: str, name: str
+) -> None:
+    await rest.apply(function())
+    await rest.apply(alias())
+    assert (await funclet("get", kind, name)).code == 4
 
 
 async def test_what_is_not_there_exits_4(funclet: Command) -> None:

@@ -129,8 +129,9 @@ async def test_when_nothing_listens_it_says_how_to_start_a_gateway(tmp_path: Pat
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         ran = await Command(tmp_path)("invoke", "greet", "--url", url)
     assert ran.code == 3
-    assert (
-        ran.err == f"No gateway answers at {url}. Start one with `funclet local PATH`, or set FUNCLET_URL.\n"
+    assert ran.err == (
+        f"No gateway answers at {url}. Start one with `funclet local PATH`, or set FUNCLET_URL."
+        " For a cluster give --context.\n"
     )
 
 

@@ -5,28 +5,34 @@ import sys
 import pytest
 
 from support.cli import Command
-from support.rest import Served, function
+from support.rest import Served, alias, function
 
 pytestmark = pytest.mark.processes
 
 
 @pytest.fixture(autouse=True)
 async def _lines(rest: Served) -> None:
-    await rest.apply(function())
-    for version, text in (("1", "old"), ("$LATEST", "new ü"), ("$LATEST", "newer")):
+    await rest.apply(function(functionName="Greet_Me"))
+    await rest.apply(alias())
+    weighted = {"additionalVersionWeights": {"2": 0.5}}
+    await rest.apply(alias("of-another-name", name="canary", routingConfig=weighted))
+    for version, text in (("1", "old"), ("2", "odd"), ("$LATEST", "new ü"), ("$LATEST", "newer")):
         await rest.logs.write(version, text)
 
 
 @pytest.mark.parametrize(
     ("arguments", "out"),
     [
-        (("greet",), "old\nnew ü\nnewer\n"),
+        (("greet",), "old\nodd\nnew ü\nnewer\n"),
         (("greet", "--tail", "1"), "newer\n"),
         (("greet:1",), "old\n"),
         (("greet:$LATEST",), "new ü\nnewer\n"),
+        (("Greet_Me:1",), "old\n"),
+        (("greet:live",), "old\n"),
+        (("Greet_Me:canary",), "old\nodd\n"),
     ],
 )
-async def test_lines_of_a_function_or_of_one_version(
+async def test_lines_of_a_function_of_one_version_or_of_an_aliass_versions(
     funclet: Command, arguments: tuple[str, ...], out: str
 ) -> None:
     ran = await funclet("logs", *arguments)
@@ -63,6 +69,6 @@ async def test_a_reader_that_has_seen_enough_ends_it_quietly(funclet: Command, r
     assert (out, err) == (b"old\n", b"exit 0\n")
 
 
-@pytest.mark.parametrize(("name", "code"), [("missing", 4), ("../functions", 4)])
+@pytest.mark.parametrize(("name", "code"), [("missing", 4), ("../functions", 4), ("greet:nope", 4)])
 async def test_a_function_that_is_not_there_exits_4(funclet: Command, name: str, code: int) -> None:
     assert (await funclet("logs", name)).code == code

@@ -34,6 +34,14 @@ async def test_it_prints_the_number_of_the_new_version(funclet: Command, reconci
     assert (version["spec"]["version"], version["spec"]["description"]) == ("1", "the first")
 
 
+async def test_a_function_is_published_by_its_lambda_name_too(funclet: Command, reconciled: Served) -> None:
+    await reconciled.apply(function("greet-me-x", functionName="Greet_Me"))
+    ran = await funclet("publish", "Greet_Me", "--alias", "live")
+    assert (ran.code, ran.out) == (0, "1\n")
+    (made,) = await reconciled.kube.list("Alias")
+    assert made["spec"] == {"function": "greet-me-x", "name": "live", "version": "1"}
+
+
 async def test_what_did_not_change_is_published_once(funclet: Command, reconciled: Served) -> None:
     await reconciled.apply(function())
     assert [(await funclet("publish", "greet")).out for _ in range(2)] == ["1\n", "1\n"]
@@ -81,7 +89,7 @@ async def test_a_function_that_cannot_be_published_says_why(funclet: Command, re
     ran = await funclet("publish", "greet", "--timeout", "1")
     assert (ran.code, ran.out) == (5, "")
     assert "Version not published within 1 s: CodeNotFound: " in ran.err
-    assert "funclet get function greet -o yaml" in ran.err
+    assert "funclet describe greet" in ran.err
 
 
 async def test_when_nothing_answers_the_request_it_says_so(funclet: Command, rest: Served) -> None:

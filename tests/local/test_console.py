@@ -1,5 +1,7 @@
 import io
 
+import pytest
+
 from funclet.api.settings import Code, VersionedSettings
 from funclet.local.console import Console
 from funclet.plan.revision import ResolvedRuntime, Revision
@@ -58,3 +60,10 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
     console = Console(stream)
     stream.close()
     console.say("to nobody")
+
+
+@pytest.mark.parametrize("verb", ["say", "warn", "error"])
+def test_a_sentence_about_a_function_cannot_move_the_cursor_either(verb: str) -> None:
+    stream = io.StringIO()
+    getattr(Console(stream), verb)("Function f: init failed: \x1b[2Jboom")
+    assert stream.getvalue() == "Function f: init failed: \\x1b[2Jboom\n"

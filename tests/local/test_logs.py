@@ -25,14 +25,16 @@ async def test_lines_come_back_in_order_and_by_version(tmp_path: Path) -> None:
     logs.write(revision(), "s", "one")
     logs.write(revision("1"), "s", "two")
     logs.write(revision(), "s", "three\twith a tab")
-    assert await taken(logs.lines("greet", version=None, tail=None, follow=False)) == [
+    assert await taken(logs.lines("greet", versions=frozenset(), tail=None, follow=False)) == [
         "one",
         "two",
         "three\twith a tab",
     ]
-    assert await taken(logs.lines("greet", version="1", tail=None, follow=False)) == ["two"]
-    assert await taken(logs.lines("greet", version=None, tail=1, follow=False)) == ["three\twith a tab"]
-    assert await taken(logs.lines("greet", version=None, tail=0, follow=False)) == []
+    assert await taken(logs.lines("greet", versions=frozenset({"1"}), tail=None, follow=False)) == ["two"]
+    assert await taken(logs.lines("greet", versions=frozenset(), tail=1, follow=False)) == [
+        "three\twith a tab"
+    ]
+    assert await taken(logs.lines("greet", versions=frozenset(), tail=0, follow=False)) == []
     logs.close()
 
 
@@ -41,13 +43,13 @@ async def test_lines_survive_a_restart(tmp_path: Path) -> None:
     first.write(revision("3"), "s", "before")
     first.close()
     again = Logs(tmp_path, lambda _, __: None)
-    assert await taken(again.lines("greet", version="3", tail=None, follow=False)) == ["before"]
+    assert await taken(again.lines("greet", versions=frozenset({"3"}), tail=None, follow=False)) == ["before"]
 
 
 async def test_a_follower_gets_what_comes(tmp_path: Path) -> None:
     logs = Logs(tmp_path, lambda _, __: None)
     logs.write(revision(), "s", "old")
-    lines = logs.lines("greet", version=None, tail=None, follow=True)
+    lines = logs.lines("greet", versions=frozenset(), tail=None, follow=True)
     assert await anext(lines) == "old"
     waiting = asyncio.ensure_future(anext(lines))
     await asyncio.sleep(0)

@@ -64,12 +64,17 @@ class LambdaStandIn:
     paths: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    #: of which one must come with each request; None: nobody is asked
+    known_tokens: set[str] | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.paths.append(request.raw_path)
         self.bodies.append(await request.read())
         self.headers.append(dict(request.headers))
-        name = request.match_info["name"].partition(":")[0]
+        return self._refusal(request) or await self._answer(request)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"].rpartition("function:")[2].partition(":")[0]
         headers = {"x-amzn-RequestId": "an-id", "X-Amz-Executed-Version": "3"}
         if request.headers["X-Amz-Log-Type"] == "Tail":
             headers["X-Amz-Log-Result"] = base64.b64encode(b"START\nhello from the log\nEND\n").decode()
@@ -93,6 +98,17 @@ class LambdaStandIn:
             case _:
                 pass
         return web.Response(body=self.bodies[-1] or b"{}", headers=headers)
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if self.known_tokens is None:
+            return None
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        token = bearer or request.headers.get("X-Amz-Security-Token")
+        if not token:
+            return _error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+        if token in self.known_tokens:
+            return None
+        return _error(403, "UnrecognizedClientException", "The security token is invalid.")
 
 
 def _error(status: int, code: str, message: str) -> web.Response:

@@ -13,10 +13,9 @@ from aiohttp import ClientSession, web
 from prometheus_client import CollectorRegistry
 
 from funclet.gateway.admin.app import admin_application
-from funclet.kube.objects import key_of
-from funclet.local.kube import LocalKube
-from funclet.local.rest import rest_routes
-from funclet.local.rest_kinds import BY_KIND
+from funclet.local.kube.store import LocalKube
+from funclet.local.rest.kinds import BY_KIND
+from funclet.local.rest.routes import rest_routes
 from funclet.store.blobs import DirectoryBlobs
 
 TOKEN = "a-token-for-tests"
@@ -39,7 +38,7 @@ def function(name: str = "greet", **spec: Any) -> dict[str, Any]:
     }
 
 
-def alias(name: str = "greet-live", **spec: Any) -> dict[str, Any]:
+def alias(name: str = "greet-live", /, **spec: Any) -> dict[str, Any]:
     return {
         "apiVersion": "funclet.dev/v1alpha1",
         "kind": "Alias",
@@ -62,7 +61,7 @@ class LinesInMemory:
             self.grown.notify_all()
 
     async def lines(
-        self, _function: str, *, version: str | None, tail: int | None, follow: bool
+        self, _function: str, *, versions: frozenset[str], tail: int | None, follow: bool
     ) -> AsyncIterator[str]:
         seen = 0 if tail is None else max(0, len(self.kept) - tail)
         self.followers += 1
@@ -71,7 +70,7 @@ class LinesInMemory:
                 await self._grows_beyond(seen)
                 of, text = self.kept[seen]
                 seen += 1
-                if version in {None, of}:
+                if not versions or of in versions:
                     yield text
         finally:
             self.followers -= 1
@@ -147,15 +146,3 @@ async def served(folder: Path, kube: LocalKube | None = None) -> AsyncIterator[S
             yield Served(f"http://{host}:{port}", store, logs, blobs, runner, client, waits_for)
         finally:
             await runner.cleanup()
-
-
-class ReplacingKube(LocalKube):
-    """The local store with a replace, made of what the port has: enough to see what is asked of one."""
-
-    async def replace(self, manifest: Mapping[str, Any], *, manager: str) -> dict[str, Any]:
-        key = key_of(manifest)
-        before = await self.get(key)
-        await self.delete(key)
-        made = {name: value for name, value in manifest["metadata"].items() if name != "uid"}
-        await self.apply({**manifest, "metadata": made}, manager=manager)
-        return await self.patch_status(key, before.get("status", {}), manager=manager)

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from funclet.cli.client import Cluster
+from funclet.cli.cluster import Cluster
 from funclet.cli.errors import CliError, Exit
+from funclet.cli.finding import find
 from funclet.cli.http import UnreachableError
-from funclet.cli.manifests import Manifest, read
-from funclet.local.archive import sha256
-from funclet.local.rest_kinds import BY_KIND, GROUP, Kind
+from funclet.cli.manifests import read
+from funclet.local.manifests import Manifest
+from funclet.local.packing import Packed
+from funclet.local.rest.kinds import BY_KIND, GROUP, Kind
 
 MANAGER = "funclet-cli"
 
@@ -22,14 +24,14 @@ class Outcome:
     error: CliError | None = None
 
 
-def apply_all(cluster: Cluster, manifests: Iterable[Manifest]) -> Iterator[Outcome]:
+def apply_all(cluster: Cluster, wanted: Iterable[Manifest | Packed]) -> Iterator[Outcome]:
     """Apply the objects in their order. Raises UnreachableError: then none of the rest can be done."""
-    for manifest in manifests:
-        what = _called(BY_KIND[manifest.object["kind"]], manifest.object["metadata"]["name"])
+    for each in wanted:
+        what = _called(BY_KIND[each.body["kind"]], each.body["metadata"]["name"])
         try:
-            if manifest.archive is not None:
-                cluster.upload(sha256(manifest.archive), manifest.archive)
-            yield Outcome(what, cluster.apply(manifest.object, manager=MANAGER).verb)
+            if isinstance(each, Packed):
+                cluster.upload(each.sha256, each.archive)
+            yield Outcome(what, cluster.apply(each.body, manager=MANAGER).verb)
         except UnreachableError:
             raise
         except CliError as error:
@@ -43,6 +45,8 @@ class Named:
     kind: Kind
     name: str
     namespace: str
+    #: the name may be the one in the Lambda API
+    by_any_name: bool = False
 
 
 def delete_all(cluster: Cluster, wanted: Iterable[Named]) -> Iterator[Outcome]:
@@ -50,8 +54,9 @@ def delete_all(cluster: Cluster, wanted: Iterable[Named]) -> Iterator[Outcome]:
     for each in wanted:
         what = _called(each.kind, each.name)
         try:
-            cluster.delete(each.kind, each.name, namespace=each.namespace)
-            yield Outcome(what, "deleted")
+            name = find(cluster, each.kind, each.name)["metadata"]["name"] if each.by_any_name else each.name
+            cluster.delete(each.kind, name, namespace=each.namespace)
+            yield Outcome(_called(each.kind, name), "deleted")
         except UnreachableError:
             raise
         except CliError as error:
@@ -65,14 +70,14 @@ def described(files: tuple[str, ...], namespace: str) -> list[Named]:
         raise CliError("\n".join([*found.problems, "Nothing was deleted."]), Exit.USAGE)
     named = []
     for manifest in reversed(found.manifests):
-        metadata = manifest.object.get("metadata")
+        metadata = manifest.body.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
         name, own = metadata.get("name"), metadata.get("namespace")
         if not (isinstance(name, str) and name and isinstance(own, str)):
             raise CliError(
                 f"{manifest.told('metadata.name', 'is required')}\nNothing was deleted.", Exit.USAGE
             )
-        named.append(Named(BY_KIND[manifest.object["kind"]], name, own))
+        named.append(Named(BY_KIND[manifest.body["kind"]], name, own))
     return named
 
 

@@ -41,7 +41,13 @@ def _at(path: str, default: str = "") -> Callable[[Object, datetime], str]:
 
 def _digest(path: str) -> Callable[[Object, datetime], str]:
     whole = _at(path)
-    return lambda found, now: whole(found, now).rpartition(":")[2][:_SHORT_DIGEST]
+    return lambda found, now: short_digest(whole(found, now)).rpartition(":")[2]
+
+
+def short_digest(digest: str) -> str:
+    """As much of a digest, with its algorithm before it, as tells it from others."""
+    algorithm, colon, digits = digest.rpartition(":")
+    return f"{algorithm}{colon}{digits[:_SHORT_DIGEST]}"
 
 
 def _condition(field: str) -> Callable[[Object, datetime], str]:
@@ -55,15 +61,19 @@ def _condition(field: str) -> Callable[[Object, datetime], str]:
 
 def age(found: Object, now: datetime) -> str:
     """How old the object is, in its largest whole unit."""
+    return elapsed(found.get("metadata", {}).get("creationTimestamp"), now)
+
+
+def elapsed(since: Any, now: datetime) -> str:
+    """The time since then (RFC 3339), in its largest whole unit; nothing for what is no time."""
     try:
-        made = datetime.fromisoformat(found["metadata"]["creationTimestamp"])
-        seconds = max(0, int((now - made).total_seconds()))
-    except (KeyError, TypeError, ValueError):
+        seconds = max(0, int((now - datetime.fromisoformat(since)).total_seconds()))
+    except (TypeError, ValueError):
         return ""
     return next((f"{seconds // size}{unit}" for unit, size in _UNITS if seconds >= size), f"{seconds}s")
 
 
-def traffic(found: Object, _now: datetime) -> str:
+def traffic(found: Object) -> str:
     """Which versions an alias leads to, such as `2 90%, 1 10%`."""
     spec = found.get("spec", {})
     weights = (spec.get("routingConfig") or {}).get("additionalVersionWeights") or {}
@@ -83,12 +93,12 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         _NAME,
         _READY,
         Column("RUNTIME", _at("spec.runtime")),
-        Column("MEMORY", _at("spec.memory", "128Mi")),
-        Column("TIMEOUT", _at("spec.timeout", "3s")),
         Column("VERSION", _at("status.lastVersion", "0")),
         Column("INSTANCES", _at("status.instances", "0")),
         _AGE,
         _REASON,
+        Column("MEMORY", _at("spec.memory", "128Mi"), wide=True),
+        Column("TIMEOUT", _at("spec.timeout", "3s"), wide=True),
         Column("HANDLER", _at("spec.handler"), wide=True),
         Column("REVISION", _at("status.servingRevision"), wide=True),
         Column("ARN", _at("status.functionArn"), wide=True),
@@ -98,10 +108,10 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         _READY,
         Column("FUNCTION", _at("spec.function")),
         Column("VERSION", _at("spec.version")),
-        Column("CODE", _digest("spec.codeSha256")),
         Column("INSTANCES", _at("status.instances", "0")),
         _AGE,
         _REASON,
+        Column("CODE", _digest("spec.codeSha256"), wide=True),
         Column("RUNTIME", _at("spec.runtime"), wide=True),
         Column("DIGEST", _digest("spec.runtimeDigest"), wide=True),
         Column("DESCRIPTION", _at("spec.description"), wide=True),
@@ -111,7 +121,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         _READY,
         Column("FUNCTION", _at("spec.function")),
         Column("ALIAS", _at("spec.name")),
-        Column("VERSIONS", traffic),
+        Column("VERSIONS", lambda found, _now: traffic(found)),
         _AGE,
         _REASON,
         Column("ARN", _at("status.aliasArn"), wide=True),

@@ -14,9 +14,12 @@ _VERBS = {
     "invoke": f"Call a function and print its answer.\n\n{EXIT_CODES}",
     "apply": "Create or change what manifests describe.",
     "get": "Show functions, versions and aliases.",
+    "describe": "Tell how a function, version or alias fares, and why.",
     "delete": "Delete functions, versions or aliases.",
     "publish": "Make a version of what a function is now, and print its number.",
     "logs": "Show what a function wrote.",
+    "operator": "Run the operator, as the chart does.",
+    "gateway": "Run a gateway, as the chart does.",
     "version": "Show the version of this command and of its Python.",
 }
 _ABOUT = f"""Lambda-style functions on Kubernetes and on a laptop.

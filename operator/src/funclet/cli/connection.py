@@ -1,4 +1,4 @@
-"""Where the gateway and its administration listener are, and with which token: flags, environment, state folder."""
+"""The flags by which people say whom they mean, and what they say of a gateway: flags, environment, state folder."""
 
 import stat
 import sys
@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from cyclopts import Parameter
 
 DEFAULT_URL = "http://127.0.0.1:8700"
-_ADMIN_PORT = 8701
+DEFAULT_STATE = Path(".funclet")
+ADMIN_PORT = 8701
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -18,10 +19,10 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 @Parameter(name="*", group="Connection")
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """The flags that every verb has which talks to somebody."""
+    """The flags that every verb has which talks to somebody; `target` decides what they mean together."""
 
     url: Annotated[
-        str | None, Parameter(env_var="FUNCLET_URL", help="The gateway [default: http://127.0.0.1:8700].")
+        str | None, Parameter(env_var="FUNCLET_URL", help="The gateway, such as http://127.0.0.1:8700.")
     ] = None
     admin_url: Annotated[
         str | None,
@@ -31,31 +32,54 @@ class Connection:
     ] = None
     token: Annotated[
         str | None,
-        Parameter(env_var="FUNCLET_TOKEN", help="The administration token [default: from the state folder]."),
+        Parameter(
+            env_var="FUNCLET_TOKEN",
+            help="Local mode's administration token, or what a cluster's gateway wants [default: found].",
+        ),
     ] = None
     state: Annotated[
         Path, Parameter(env_var="FUNCLET_STATE", help="The state folder of `funclet local`.")
-    ] = Path(".funclet")
-    namespace: Annotated[str, Parameter(name=["--namespace", "-n"], help="The namespace.")] = "default"
+    ] = DEFAULT_STATE
+    kubeconfig: Annotated[
+        Path | None, Parameter(help="A cluster, by its kubeconfig [default: as kubectl finds it].")
+    ] = None
+    context: Annotated[
+        str | None,
+        Parameter(
+            env_var="FUNCLET_CONTEXT", help="A cluster, by a context of the kubeconfig [default: its own]."
+        ),
+    ] = None
+    gateway: Annotated[
+        str,
+        Parameter(
+            env_var="FUNCLET_GATEWAY", help="NAMESPACE/SERVICE of a cluster's gateway, where no URL is given."
+        ),
+    ] = "funclet-system/funclet-gateway"
+    namespace: Annotated[
+        str | None,
+        Parameter(
+            name=["--namespace", "-n"], help="The namespace [default: the context's; default in local mode]."
+        ),
+    ] = None
 
     def gateway_url(self) -> str:
         """The flag, else where the run of the state folder listens, else the default."""
-        return self.url or _endpoints(self.state)[0] or DEFAULT_URL
+        return self.url or endpoints(self.state)[0] or DEFAULT_URL
 
     def administration_url(self) -> str:
         """The flag, else what the state folder says of this gateway, else port 8701 of the gateway's host."""
-        gateway, admin = _endpoints(self.state)
+        gateway, admin = endpoints(self.state)
         if self.admin_url:
             return self.admin_url
         if admin and self.url in {None, gateway}:
             return admin
         parts = urlsplit(self.gateway_url())
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        return f"{parts.scheme}://{host}:{_ADMIN_PORT}"
+        return f"{parts.scheme}://{host}:{ADMIN_PORT}"
 
     def bearer(self) -> str | None:
         """The token, if there is one; that of the state folder never leaves this machine."""
-        if self.token or urlsplit(self.administration_url()).hostname not in _LOOPBACK:
+        if self.token or not is_here(self.administration_url()):
             return self.token
         path = self.state / "admin.token"
         try:
@@ -66,7 +90,12 @@ class Connection:
             return None
 
 
-def _endpoints(state: Path) -> tuple[str | None, str | None]:
+def is_here(url: str) -> bool:
+    """Whether what is sent to this URL stays on this machine."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def endpoints(state: Path) -> tuple[str | None, str | None]:
     """What a running `funclet local` wrote down: its address and that of its administration."""
     try:
         url, admin_url, *_ = (state / "endpoints").read_text().split("\n")

@@ -3,16 +3,18 @@
 import base64
 import binascii
 import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from funclet.cli.connection import Connection
 from funclet.cli.errors import CliError, Exit
 from funclet.cli.http import Answer, Server
 
 #: seconds: the longest timeout of a function, its start, and a little
 _LONGEST_CALL = 960.0
+_UNKNOWN_TOKEN = "UnrecognizedClientException"  # noqa: S105  # the name of an error
+_TOKEN_REFUSED = frozenset({_UNKNOWN_TOKEN, "MissingAuthenticationTokenException"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +53,28 @@ class Result:
         return {name: value for name, value in told.items() if value is not None or name == "payload"}
 
 
-def invoke(connection: Connection, name: str, payload: bytes | None, *, tail: bool) -> Result:
-    """Call a function by NAME, NAME:QUALIFIER or ARN. Raises CliError where it did not run."""
-    url = connection.gateway_url()
-    missing = f"No gateway answers at {url}. Start one with `funclet local PATH`, or set FUNCLET_URL."
-    headers = {"Content-Type": "application/json", "X-Amz-Log-Type": "Tail" if tail else "None"}
-    answer = Server(url, missing, {}).ask(
-        "POST",
-        f"/2015-03-31/functions/{quote(name, safe='')}/invocations",
-        headers=headers,
-        body=payload or b"",
-        seconds=_LONGEST_CALL,
-    )
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a function is called."""
+
+    server: Server
+    #: path before the Lambda API's
+    prefix: str
+    #: NAME, NAME:QUALIFIER or ARN
+    name: str
+    #: headers with a token, to be tried one after the other until the gateway knows one
+    tokens: Iterable[Mapping[str, str]]
+    #: what to do where it knows none
+    hint: Callable[[], str]
+    #: makes the error of an answer that is not the gateway's, if somebody is in between
+    stranger: Callable[[Answer], CliError] | None = None
+
+
+def invoke(way: Way, payload: bytes | None, *, tail: bool) -> Result:
+    """Call a function. Raises CliError where it did not run."""
+    answer = _ask(way, payload or b"", "Tail" if tail else "None")
     if answer.status != 200:  # noqa: PLR2004  # HTTP's OK
-        raise _refusal(answer, name, url)
+        raise _refusal(answer, way)
     return Result(
         payload=answer.body,
         error=answer.headers.get("x-amz-function-error"),
@@ -72,6 +82,20 @@ def invoke(connection: Connection, name: str, payload: bytes | None, *, tail: bo
         request_id=answer.headers.get("x-amzn-requestid", ""),
         log_tail=_log_tail(answer.headers.get("x-amz-log-result")),
     )
+
+
+def _ask(way: Way, payload: bytes, log_type: str) -> Answer:
+    path = f"{way.prefix}/2015-03-31/functions/{quote(way.name, safe='')}/invocations"
+    answer: Answer | None = None
+    for token in way.tokens:
+        headers = {"Content-Type": "application/json", "X-Amz-Log-Type": log_type, **token}
+        answer = way.server.ask("POST", path, headers=headers, body=payload, seconds=_LONGEST_CALL)
+        # Refused before anything ran, so another token may be tried.
+        if _code(answer) != _UNKNOWN_TOKEN:
+            break
+    if answer is None:
+        raise CliError(way.hint(), Exit.REFUSED)
+    return answer
 
 
 def _log_tail(encoded: str | None) -> str | None:
@@ -83,19 +107,33 @@ def _log_tail(encoded: str | None) -> str | None:
         return encoded
 
 
-def _refusal(answer: Answer, name: str, url: str) -> CliError:
+def _code(answer: Answer) -> str:
+    """The error in AWS's word; empty where there is none."""
+    return answer.headers.get("x-amzn-errortype", "").partition(":")[0]
+
+
+def _refusal(answer: Answer, way: Way) -> CliError:
     """The error, in the gateway's words, and what to do about it."""
-    code = answer.headers.get("x-amzn-errortype", "").partition(":")[0]
+    code = _code(answer)
     if not code:
-        return CliError(
-            f"{url} answered {answer.status}, and not as a gateway does. Is FUNCLET_URL right?", Exit.REFUSED
-        )
+        return _strange(answer, way)
     message = f"{code}: {_message(answer.body)}"
     if code == "ResourceNotFoundException":
         return CliError(f"{message}\nSee what there is with `funclet get functions`.", Exit.NOT_FOUND)
     if code == "TooManyRequestsException":
-        return CliError(f"{message}\nTry again, or raise concurrency.reserved of {name}.", Exit.REFUSED)
+        return CliError(f"{message}\nTry again, or raise concurrency.reserved of {way.name}.", Exit.REFUSED)
+    if code in _TOKEN_REFUSED:
+        return CliError(f"{message}\n{way.hint()}", Exit.REFUSED)
     return CliError(message, Exit.REFUSED)
+
+
+def _strange(answer: Answer, way: Way) -> CliError:
+    if way.stranger is not None:
+        return way.stranger(answer)
+    return CliError(
+        f"{way.server.url} answered {answer.status}, and not as a gateway does. Is FUNCLET_URL right?",
+        Exit.REFUSED,
+    )
 
 
 def _message(body: bytes) -> str:

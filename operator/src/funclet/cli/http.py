@@ -1,15 +1,17 @@
 """Plain HTTP to one address, with the standard library alone: a command must start fast."""
 
 import http.client
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from funclet.cli.errors import CliError, Exit
 
-_CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
+#: bytes read at once of an answer in lines
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Server:
     url: str
     missing: str
     headers: Mapping[str, str]
+    #: makes a connection to the address, not open yet; None: a plain one
+    connecting: Callable[[], http.client.HTTPConnection] | None = None
 
     def ask(
         self,
@@ -70,12 +74,17 @@ class Server:
                 if response.status != http.client.OK:
                     yield _whole(response)
                     return
-            while line := self._line(response, seconds):
-                yield line
+            rest = b""
+            while piece := self._piece(response, seconds):
+                *whole, rest = (rest + piece).split(b"\n")
+                yield from (line + b"\n" for line in whole)
+            if rest:
+                yield rest
 
-    def _line(self, response: http.client.HTTPResponse, seconds: float | None) -> bytes:
+    def _piece(self, response: http.client.HTTPResponse, seconds: float | None) -> bytes:
+        # Not `readline`: it takes a chunked answer that breaks off for one that is whole.
         with self._told(seconds):
-            return response.readline()
+            return response.read1(_PIECE)
 
     @contextmanager
     def _told(self, seconds: float | None) -> Iterator[None]:
@@ -90,7 +99,7 @@ class Server:
             ) from error
 
     def _connect(self) -> http.client.HTTPConnection:
-        connection = _connection(self.url)
+        connection = _connection(self.url) if self.connecting is None else self.connecting()
         try:
             connection.connect()
         except OSError as error:
@@ -118,4 +127,4 @@ def _connection(url: str) -> http.client.HTTPConnection:
     if parts.scheme not in {"http", "https"} or not host:
         raise CliError(f"{url!r} is not an address; it looks like http://127.0.0.1:8700.", Exit.USAGE)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(host, port, timeout=_CONNECT_SECONDS)
+    return kind(host, port, timeout=CONNECT_SECONDS)

@@ -1,7 +1,7 @@
 """Kinds as people type them."""
 
 from funclet.cli.errors import CliError, Exit
-from funclet.local.rest_kinds import KINDS, Kind, find_kind
+from funclet.local.rest.kinds import KINDS, Kind, find_kind
 
 
 def kinds_of(words: str) -> tuple[Kind, ...]:

@@ -2,33 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from funclet.cli.errors import CliError, Exit
-from funclet.local.archive import ArchiveError, read_code, sha256
-from funclet.local.manifests import STDIN, ManifestError, manifest_files, read_text
-from funclet.local.rest_kinds import API_VERSION, BY_KIND, KINDS
-from funclet.local.rest_yaml import Document, YamlError, load
+from funclet.local import packing
+from funclet.local.archive import ArchiveError
+from funclet.local.manifests import Manifest, ManifestError, manifest_files, parse, read_text
+from funclet.local.packing import Packed
+from funclet.local.rest.kinds import API_VERSION, BY_KIND, KINDS
 
 _ORDER = [kind.kind for kind in KINDS]
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """One object of a file. `archive` is the code that its zip.path named, to be uploaded first."""
-
-    source: str
-    document: Document
-    object: dict[str, Any]
-    archive: bytes | None = None
-
-    def told(self, path: str, message: str) -> str:
-        """A problem as a person looks for it: file, line, document, object, field."""
-        place = f"{_shown(self.source)}:{self.document.line_of(path)}: document {self.document.number}"
-        metadata = self.object.get("metadata")
-        name = metadata.get("name", "") if isinstance(metadata, dict) else ""
-        return f"{place}: {self.object.get('kind', 'object')} {name}: {path or 'the object'}: {message}"
 
 
 @dataclass(slots=True)
@@ -41,6 +23,14 @@ class Found:
     passed_over: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What is to be applied, in this order: objects, and those with code on this machine as packed."""
+
+    objects: tuple[Manifest | Packed, ...]
+    passed_over: tuple[str, ...]
+
+
 def read(files: Sequence[str], namespace: str) -> Found:
     """The objects of all files as they stand there, in the order to apply them; nothing of them is checked."""
     found = Found([], [], [])
@@ -50,87 +40,71 @@ def read(files: Sequence[str], namespace: str) -> Found:
         raise CliError(f"{error}. Give another -f.", Exit.USAGE) from error
     for source in sources:
         try:
-            stream = load(read_text(source))
+            parsed = parse(source, read_text(source))
         except ManifestError as error:
             found.problems.append(str(error))
             continue
-        for document in stream.documents:
-            _sort(source, document, namespace, found)
-        if stream.error is not None:
-            found.problems.append(_not_yaml(source, stream.error))
-    found.manifests.sort(key=lambda manifest: _ORDER.index(manifest.object["kind"]))
+        for manifest in parsed.manifests:
+            _sort(manifest, namespace, found)
+        found.problems += parsed.problems
+    found.manifests.sort(key=lambda manifest: _ORDER.index(manifest.body["kind"]))
     return found
 
 
-def read_valid(files: Sequence[str], namespace: str) -> Found:
-    """As `read`, each object valid and its code at hand. Raises CliError with every wrong field of all of them."""
+def read_valid(files: Sequence[str], namespace: str, *, keeps_code: bool) -> Ready:
+    """As `read`, each object valid and its code at hand. Raises CliError with every wrong field of all of them.
+
+    `keeps_code`: whether code that lies on this machine can be brought to where the objects go.
+    """
     found = read(files, namespace)
-    ready = []
+    ready: list[Manifest | Packed] = []
     for manifest in found.manifests:
-        problems = list(_wrong(manifest))
+        problems = list(_wrong(manifest)) or ([] if keeps_code else list(_unreachable(manifest)))
         found.problems += problems
         if not problems:
             try:
                 ready.append(_with_code(manifest))
             except ArchiveError as error:
-                found.problems.append(manifest.told("spec.code.zip.path", str(error)))
+                found.problems.append(manifest.told(packing.FIELD, str(error)))
     if found.problems:
         told = "\n".join(found.problems)
         raise CliError(f"{told}\nNothing was sent. Mend this and try again.", Exit.USAGE)
     if not ready:
         raise CliError(f"{' '.join(files)}: there is no object of {API_VERSION} in it.", Exit.USAGE)
-    return replace(found, manifests=ready)
+    return Ready(tuple(ready), tuple(found.passed_over))
 
 
-def _sort(source: str, document: Document, namespace: str, found: Found) -> None:
-    body = document.value
-    if not isinstance(body, dict):
-        place = f"{_shown(source)}:{document.line}: document {document.number}"
-        found.problems.append(f"{place}: a manifest is an object with apiVersion and kind")
-    elif body.get("kind") in BY_KIND:
+def _sort(manifest: Manifest, namespace: str, found: Found) -> None:
+    body = manifest.body
+    if body.get("kind") in BY_KIND:
         metadata = body.get("metadata")
         if isinstance(metadata, dict) and not metadata.get("namespace"):
             body = {**body, "metadata": {**metadata, "namespace": namespace}}
-        found.manifests.append(Manifest(source, document, body))
+        found.manifests.append(replace(manifest, body=body))
     elif body.get("apiVersion") == API_VERSION or "kind" not in body:
-        found.problems.append(
-            Manifest(source, document, body).told("kind", f"must be one of {', '.join(BY_KIND)}")
-        )
+        found.problems.append(manifest.told("kind", f"must be one of {', '.join(BY_KIND)}"))
     else:
-        found.passed_over.append(f"{_shown(source)}:{document.line}: {body['kind']}")
+        found.passed_over.append(f"{manifest.place}: {body['kind']}")
 
 
 def _wrong(manifest: Manifest) -> Iterator[str]:
     from funclet.api.rules import validate  # noqa: PLC0415  # 0.3 s that deleting does not need
 
-    for problem in validate(manifest.object, unknown="refuse"):
+    for problem in validate(manifest.body, unknown="refuse"):
         yield manifest.told(problem.path, problem.message)
 
 
-def _with_code(manifest: Manifest) -> Manifest:
-    """The manifest with the archive that its zip.path names. Raises ArchiveError."""
-    spec = manifest.object["spec"]
-    archive = (spec.get("code") or {}).get("zip") or {}
-    if "path" not in archive:
-        return manifest
-    folder = Path.cwd() if manifest.source == STDIN else Path(manifest.source).parent
-    content = read_code(folder / archive["path"])
-    digest = sha256(content)
-    if archive.get("sha256", digest) != digest:
-        raise ArchiveError(
-            f"{archive['path']} has SHA-256 {digest}, and the manifest says {archive['sha256']}"
+def _unreachable(manifest: Manifest) -> Iterator[str]:
+    """Code that is here, and that a cluster cannot come for."""
+    if packing.code_path(manifest.body, manifest.folder) is not None:
+        message = (
+            "is on this machine, and a cluster fetches code by itself: put the zip where it can, and give zip.url or"
+            " zip.s3 with zip.sha256; a few files may stand in code.inline"
         )
-    code = {**spec["code"], "zip": {"blob": digest, "sha256": digest}}
-    return replace(manifest, object={**manifest.object, "spec": {**spec, "code": code}}, archive=content)
+        yield manifest.told(packing.FIELD, message)
 
 
-def _not_yaml(source: str, error: YamlError) -> str:
-    return f"{_shown(source)}:{error.line}: {error}"
-
-
-def _shown(source: str) -> str:
-    """The file, short where it lies below the current folder."""
-    if source == STDIN:
-        return "standard input"
-    path = Path(source)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else source
+def _with_code(manifest: Manifest) -> Manifest | Packed:
+    """The object with the code that its zip.path names. Raises ArchiveError."""
+    path = packing.code_path(manifest.body, manifest.folder)
+    return manifest if path is None else packing.pack(manifest.body, path)

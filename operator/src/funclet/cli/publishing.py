@@ -4,9 +4,10 @@ import time
 import uuid
 from typing import Any
 
-from funclet.cli.client import Cluster, Object
+from funclet.cli.cluster import Cluster, Object
 from funclet.cli.errors import CliError, Exit
-from funclet.local.rest_kinds import API_VERSION, BY_KIND
+from funclet.cli.finding import find_alias
+from funclet.local.rest.kinds import API_VERSION, BY_KIND
 from funclet.plan.names import alias_name
 
 #: not the one of `apply`: each of its applies says all that it has to say
@@ -16,9 +17,9 @@ REQUEST = "funclet.dev/publish"
 DESCRIPTION = "funclet.dev/publish-description"
 
 
-def publish(cluster: Cluster, name: str, *, description: str | None, seconds: float) -> str:
+def publish(cluster: Cluster, function: Object, *, description: str | None, seconds: float) -> str:
     """The number of the version that holds what the function is now. Raises CliError."""
-    function = cluster.get(BY_KIND["Function"], name)
+    name = function["metadata"]["name"]
     request = str(uuid.uuid4())
     annotations = {REQUEST: request, **({DESCRIPTION: description} if description is not None else {})}
     metadata = {"name": name, "uid": function["metadata"]["uid"], "annotations": annotations}
@@ -37,7 +38,7 @@ def _answer(cluster: Cluster, name: str, request: str, seconds: float) -> str:
         seen = cluster.get(BY_KIND["Function"], name)
     raise CliError(
         f"Version not published within {seconds:g} s: {_state(seen)}\n"
-        f"Look with `funclet get function {name} -o yaml`; the request stands, and is done once that is mended.",
+        f"Look with `funclet describe {name}`; the request stands, and is done once that is mended.",
         Exit.REFUSED,
     )
 
@@ -51,12 +52,7 @@ def _state(function: Object) -> str:
 def point_alias(cluster: Cluster, function: str, alias: str, version: str) -> None:
     """Make the function's alias lead to the version, all of its traffic, whoever made it. Raises CliError."""
     wanted = {"function": function, "name": alias, "version": version}
-    known = next((each for each in cluster.list(BY_KIND["Alias"]) if _is(each, function, alias)), None)
+    known = find_alias(cluster, function, alias)
     name = known["metadata"]["name"] if known is not None else alias_name(function, alias)
     manifest = {"apiVersion": API_VERSION, "kind": "Alias", "metadata": {"name": name}, "spec": wanted}
     cluster.apply(manifest, manager=MANAGER)
-
-
-def _is(each: Object, function: str, alias: str) -> bool:
-    spec = each.get("spec", {})
-    return bool(spec.get("function") == function and spec.get("name") == alias)

@@ -11,7 +11,7 @@ Output = Literal["table", "wide", "json", "yaml"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _COLOURS = {"True": "32", "False": "31", "Unknown": "33"}
-_GAP = "   "
+_GAP = "  "
 
 
 def has_colours() -> bool:
@@ -19,9 +19,14 @@ def has_colours() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
+def safe(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return _CONTROL.sub("�", text)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, colours: bool) -> str:
     """Aligned columns, the last one ragged; what a terminal would obey is taken out of the cells."""
-    plain = [list(header), *([_CONTROL.sub("�", cell) or "-" for cell in row] for row in rows)]
+    plain = [list(header), *([safe(cell) or "-" for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in plain) for column in range(len(header))]
     lines = [
         _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

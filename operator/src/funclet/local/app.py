@@ -17,12 +17,12 @@ from funclet.local import watch
 from funclet.local.code import CodeFolders
 from funclet.local.console import Console
 from funclet.local.guard import guarded
-from funclet.local.kube import LocalKube
+from funclet.local.kube.store import LocalKube
 from funclet.local.launcher import ProcessStarter
 from funclet.local.logs import Logs
 from funclet.local.options import LocalOptions
 from funclet.local.ports import listen
-from funclet.local.rest import rest_routes
+from funclet.local.rest.routes import rest_routes
 from funclet.local.revisions import GatewayRevisions
 from funclet.local.runtimes import LocalRuntime, discover
 from funclet.local.sources import ManifestSources

@@ -6,7 +6,7 @@ from typing import Any
 
 from funclet.api.base import API_VERSION
 from funclet.api.rules import Problem, validate
-from funclet.local.manifests import Document
+from funclet.local.manifests import Manifest
 from funclet.plan.plan import Key
 from funclet.reconcile.world import KINDS
 
@@ -17,37 +17,32 @@ NAMESPACE = "default"
 class Collected:
     """`objects` can be applied; `described` has them and the wrong ones, whose objects stay as they are."""
 
-    objects: dict[Key, Document] = field(default_factory=dict)
+    objects: dict[Key, Manifest] = field(default_factory=dict)
     described: set[Key] = field(default_factory=set)
     #: sentences that name the place, the object and the field
     problems: list[str] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
 
 
-def collect(documents: Iterable[Document]) -> Collected:
-    """Sort out what can be applied; every wrong field of every document is told."""
+def collect(manifests: Iterable[Manifest]) -> Collected:
+    """Sort out what can be applied; every wrong field of every object is told."""
     collected = Collected()
     places: dict[Key, str] = {}
-    for document in documents:
-        if document.body.get("apiVersion") != API_VERSION and document.body.get("kind") not in KINDS:
-            kind = document.body.get("kind", "an object without a kind")
+    for manifest in manifests:
+        if manifest.body.get("apiVersion") != API_VERSION and manifest.body.get("kind") not in KINDS:
+            kind = manifest.body.get("kind", "an object without a kind")
             collected.passed_over.append(
-                f"{document.place}: {kind} is passed over; local mode runs {API_VERSION}"
+                f"{manifest.place}: {kind} is passed over; local mode runs {API_VERSION}"
             )
             continue
-        key = key_of(document.body)
-        problems = [*validate(document.body, unknown="refuse"), *_local(key, places.get(key))]
+        key = key_as_written(manifest.body)
+        problems = [*validate(manifest.body, unknown="refuse"), *_local(key, places.get(key))]
         collected.described.add(key)
-        collected.problems += [told(document, key, problem) for problem in problems]
+        collected.problems += [manifest.told(problem.path, problem.message) for problem in problems]
         if not problems:
-            places[key] = document.place
-            collected.objects[key] = document
+            places[key] = manifest.place
+            collected.objects[key] = manifest
     return collected
-
-
-def told(document: Document, key: Key, problem: Problem) -> str:
-    """One problem as a person reads it."""
-    return f"{document.place}: {key.kind} {key.name}: {problem.path}: {problem.message}"
 
 
 def _local(key: Key, other: str | None) -> Iterable[Problem]:
@@ -57,8 +52,8 @@ def _local(key: Key, other: str | None) -> Iterable[Problem]:
         yield Problem("metadata.name", f"{other} describes this {key.kind} already")
 
 
-def key_of(body: Mapping[str, Any]) -> Key:
-    """The key of a manifest, however wrong the manifest is."""
+def key_as_written(body: Mapping[str, Any]) -> Key:
+    """The key that a manifest means, however wrong the manifest is; for objects in the store see kube.objects."""
     metadata = body.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     return Key(str(body.get("kind")), str(metadata.get("namespace") or NAMESPACE), str(metadata.get("name")))

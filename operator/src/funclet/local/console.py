@@ -21,15 +21,15 @@ class Console:
 
     def say(self, text: str) -> None:
         """Something that happened."""
-        self._write(text)
+        self._write(_safe(text))
 
     def warn(self, text: str) -> None:
         """Something that a person should look at."""
-        self._write(self._paint(33, text))
+        self._write(self._paint(33, _safe(text)))
 
     def error(self, text: str) -> None:
         """Something that does not work until a person mends it."""
-        self._write(self._paint(31, text))
+        self._write(self._paint(31, _safe(text)))
 
     def log(self, revision: Revision, text: str) -> None:
         """A line of a function's log; the platform's START and END would only be noise here."""
@@ -42,8 +42,7 @@ class Console:
         )
         colour = self._of.setdefault(revision.function_name, _PALETTE[len(self._of) % len(_PALETTE)])
         dim = text.startswith("REPORT RequestId: ")
-        # A function must not move the cursor or rename the window of whoever watches it.
-        safe = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text.rstrip())
+        safe = _safe(text.rstrip())
         self._write(f"{self._paint(colour, name)}  {self._paint(2, safe) if dim else safe}")
 
     def _paint(self, code: int, text: str) -> str:
@@ -55,3 +54,8 @@ class Console:
             self._stream.flush()
         except (BrokenPipeError, ValueError):
             return  # nobody reads any more; functions are served all the same
+
+
+def _safe(text: str) -> str:
+    """A function must not move the cursor or rename the window of whoever watches it, nor by way of an error."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)

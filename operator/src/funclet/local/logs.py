@@ -69,12 +69,12 @@ class Logs:
         self._echo(revision, text)
 
     async def lines(
-        self, function: str, *, version: str | None, tail: int | None, follow: bool
+        self, function: str, *, versions: frozenset[str], tail: int | None, follow: bool
     ) -> AsyncIterator[str]:
-        """The newest `tail` lines (all that are kept, if None), then, if asked, each new one without end."""
+        """The newest `tail` lines (all that are kept, if None) of these versions (of all, if none is named), then, if asked, each new one without end."""
         log = self._log(function)
         queue: asyncio.Queue[Line] = asyncio.Queue(_FOLLOWER_LINES)
-        chosen = [text for of, text in log.lines if version in {None, of}]
+        chosen = [text for of, text in log.lines if not versions or of in versions]
         if follow:
             log.followers.add(queue)
         try:
@@ -82,7 +82,7 @@ class Logs:
                 yield text
             while follow:
                 of, text = await queue.get()
-                if version in {None, of}:
+                if not versions or of in versions:
                     yield text
         finally:
             log.followers.discard(queue)

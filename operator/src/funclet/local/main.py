@@ -13,6 +13,7 @@ from funclet.local.app import LocalMode
 from funclet.local.console import Console
 from funclet.local.manifests import ManifestError
 from funclet.local.options import LocalOptions
+from funclet.local.own_log import configure_logging
 from funclet.local.ports import PortTakenError
 from funclet.local.state import StateError
 
@@ -22,6 +23,7 @@ _USAGE = 2
 def run(options: LocalOptions) -> int:
     """Serve until SIGINT or SIGTERM; a second signal ends what still runs. Gives the exit status."""
     console = Console()
+    configure_logging(console)
     try:
         return uvloop.run(_serve(options, console))
     except (ManifestError, PortTakenError, StateError) as error:

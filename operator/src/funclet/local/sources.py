@@ -1,16 +1,16 @@
 """Manifests on disk and the objects in the store: what is new, what changed, what is gone."""
 
 import asyncio
-import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from funclet.kube.objects import key_of
 from funclet.kube.port import KubeError, KubePort, NotFoundError, Object
-from funclet.local.archive import ArchiveError, read_code
-from funclet.local.collect import Collected, collect, key_of
+from funclet.local import packing
+from funclet.local.archive import ArchiveError
+from funclet.local.collect import Collected, collect
 from funclet.local.console import Console
-from funclet.local.manifests import STDIN, Document, ManifestError, manifest_files, parse, read_text
+from funclet.local.manifests import STDIN, Manifest, ManifestError, manifest_files, parse, read_text
 from funclet.plan.plan import Key
 from funclet.reconcile.world import KINDS
 from funclet.store.blobs import DirectoryBlobs
@@ -24,10 +24,10 @@ _GONE_SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A manifest file as it was last read; one that is not YAML (any more) keeps the documents that it had."""
+    """A manifest file as it was last read; one that is not YAML (any more) keeps the objects that it had."""
 
     text: str
-    documents: tuple[Document, ...]
+    manifests: tuple[Manifest, ...]
 
 
 class ManifestSources:
@@ -64,8 +64,8 @@ class ManifestSources:
         """Read everything again, apply what differs, remove what is gone, tell what is wrong (once)."""
         collected = self._take(await self._settled())
         problems = [*collected.problems]
-        for key, document in sorted(collected.objects.items(), key=lambda item: KINDS.index(item[0].kind)):
-            problems += await self._apply(key, document)
+        for key, manifest in sorted(collected.objects.items(), key=lambda item: KINDS.index(item[0].kind)):
+            problems += await self._apply(key, manifest)
         self._tell(problems, collected.passed_over)
         if self._gone(collected):
             # A file that is being replaced is gone, or empty, for a moment.
@@ -109,17 +109,19 @@ class ManifestSources:
 
     def _take(self, texts: dict[str, str]) -> Collected:
         """Parse the files whose text changed, and sort out what all of them ask for together."""
-        errors = []
+        errors: list[str] = []
         files: dict[str, _File] = {}
         for source, text in texts.items():
             old = self._files.get(source)
-            try:
-                files[source] = old if old and old.text == text else _File(text, tuple(parse(source, text)))
-            except ManifestError as error:
-                errors.append(str(error))
-                files[source] = _File(text, old.documents if old else ())
+            if old and old.text == text:
+                files[source] = old
+                continue
+            parsed = parse(source, text)
+            errors += parsed.problems
+            kept = old.manifests if old else ()
+            files[source] = _File(text, kept if parsed.problems else parsed.manifests)
         self._files = files
-        collected = collect(document for file in files.values() for document in file.documents)
+        collected = collect(manifest for file in files.values() for manifest in file.manifests)
         collected.problems[:0] = errors
         return collected
 
@@ -132,22 +134,21 @@ class ManifestSources:
                 self._console.warn(line)
         self._told = {*problems, *passed_over}
 
-    async def _apply(self, key: Key, document: Document) -> list[str]:
+    async def _apply(self, key: Key, manifest: Manifest) -> list[str]:
         """Apply one object; returns what is wrong with it."""
         try:
-            manifest = await asyncio.to_thread(self._with_code, key, document)
+            body = await asyncio.to_thread(self._with_code, key, manifest)
             before = await self._existing(key)
-            after = await self._kube.apply(manifest, manager=MANAGER)
+            after = await self._kube.apply(body, manager=MANAGER)
         except ArchiveError as error:
-            return [f"{document.place}: {key.kind} {key.name}: spec.code.zip.path: {error}"]
+            return [manifest.told(packing.FIELD, str(error))]
         except KubeError as error:
-            causes = error.causes or ((".", str(error)),)
-            return [f"{document.place}: {key.kind} {key.name}: {path}: {message}" for path, message in causes]
-        self._owned[key] = document.source
+            return [manifest.told(path, message) for path, message in error.causes or (("", str(error)),)]
+        self._owned[key] = manifest.source
         if before is None:
-            self._console.say(f"{key.kind} {key.name} created ({document.place})")
+            self._console.say(f"{key.kind} {key.name} created ({manifest.place})")
         elif before["metadata"].get("generation") != after["metadata"].get("generation"):
-            self._console.say(f"{key.kind} {key.name} changed ({document.place})")
+            self._console.say(f"{key.kind} {key.name} changed ({manifest.place})")
         return []
 
     async def _existing(self, key: Key) -> Object | None:
@@ -156,17 +157,18 @@ class ManifestSources:
         except NotFoundError:
             return None
 
-    def _with_code(self, key: Key, document: Document) -> dict[str, Any]:
-        """The manifest with its code in the blob store, where it names a path on this machine."""
-        manifest = copy.deepcopy(document.body)
-        annotations = manifest["metadata"].get("annotations") or {}
-        manifest["metadata"]["annotations"] = annotations | {SOURCE: document.source}
-        archive = (manifest["spec"].get("code") or {}).get("zip") or {}
-        if path := archive.pop("path", None):
-            self._code[key] = (document.folder / path).resolve()
-            sha256 = self._blobs.put(read_code(self._code[key]))
-            archive.update(blob=sha256, sha256=sha256)
-        return manifest
+    def _with_code(self, key: Key, manifest: Manifest) -> Object:
+        """The object with its code in the blob store, where it names a path on this machine."""
+        metadata = manifest.body["metadata"]
+        annotations = {**(metadata.get("annotations") or {}), SOURCE: manifest.source}
+        body = {**manifest.body, "metadata": {**metadata, "annotations": annotations}}
+        path = packing.code_path(body, manifest.folder)
+        if path is None:
+            return body
+        self._code[key] = path  # first of all: code that is missing is watched for
+        packed = packing.pack(body, path)
+        self._blobs.put(packed.archive)
+        return packed.body
 
     def _gone(self, collected: Collected) -> list[Key]:
         """What is in the store and was described by a file that no longer does so, or is no more."""

@@ -28,11 +28,12 @@ def apply(
     connection: Connection = _NOBODY,
 ) -> int:
     """Create or change what manifests describe; nothing is sent unless every one is valid."""
-    found = read_valid(file, connection.namespace)
-    for place in found.passed_over:
+    cluster = connect(connection, changes=True)
+    ready = read_valid(file, cluster.namespace, keeps_code=cluster.keeps_code)
+    for place in ready.passed_over:
         sys.stderr.write(f"warning: {place} passed over; it is not Funclet's\n")
     status = Exit.OK
-    for outcome in apply_all(connect(connection), found.manifests):
+    for outcome in apply_all(cluster, ready.objects):
         if outcome.error is None:
             sys.stdout.write(f"{outcome.what} {outcome.done}\n")
         else:

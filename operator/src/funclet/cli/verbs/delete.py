@@ -17,7 +17,7 @@ _NOBODY = Connection()
 def delete(
     kind: Annotated[str, Parameter(help="functions (fn), functionversions (fnv) or aliases (fna).")] = "",
     /,
-    *names: Annotated[str, Parameter(help="Names.")],
+    *names: Annotated[str, Parameter(help="Names, of objects or in the Lambda API.")],
     file: Annotated[
         tuple[str, ...],
         Parameter(
@@ -37,12 +37,13 @@ def delete(
         raise CliError(
             "Say what to delete: `funclet delete KIND NAME…` or `funclet delete -f FILE`.", Exit.USAGE
         )
+    cluster = connect(connection, changes=True)
     if file:
-        wanted = described(file, connection.namespace)
+        wanted = described(file, cluster.namespace)
     else:
-        wanted = [Named(kind_of(kind), name, connection.namespace) for name in names]
+        wanted = [Named(kind_of(kind), name, cluster.namespace, by_any_name=True) for name in names]
     status = Exit.OK
-    for outcome in delete_all(connect(connection), wanted):
+    for outcome in delete_all(cluster, wanted):
         if outcome.error is None:
             sys.stdout.write(f"{outcome.what} {outcome.done}\n")
         elif not (ignore_not_found and outcome.error.status is Exit.NOT_FOUND):

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from funclet.cli import columns, render
 from funclet.cli.client import connect
 from funclet.cli.connection import Connection
+from funclet.cli.finding import find
 from funclet.cli.kinds import kinds_of
 
 _NOBODY = Connection()
@@ -20,14 +21,16 @@ def get(
         Parameter(help="functions (fn), functionversions (fnv), aliases (fna), several with commas, or all."),
     ],
     /,
-    *names: Annotated[str, Parameter(help="Names; all objects of the kind unless given.")],
+    *names: Annotated[
+        str, Parameter(help="Names, of objects or in the Lambda API; all of the kind unless given.")
+    ],
     output: Annotated[render.Output, Parameter(name=["--output", "-o"], help="How to show them.")] = "table",
     connection: Connection = _NOBODY,
 ) -> None:
     """Show functions, versions and aliases."""
     cluster = connect(connection)
     found = [
-        (each, [cluster.get(each, name) for name in names] if names else cluster.list(each))
+        (each, [find(cluster, each, name) for name in names] if names else cluster.list(each))
         for each in kinds_of(kind)
     ]
     if output in {"json", "yaml"}:
@@ -46,5 +49,5 @@ def get(
     sys.stdout.write("\n".join(tables))
     if not tables:
         sys.stderr.write(
-            f"There are none in namespace {connection.namespace}. Make one with `funclet apply -f FILE`.\n"
+            f"There are none in namespace {cluster.namespace}. Make one with `funclet apply -f FILE`.\n"
         )

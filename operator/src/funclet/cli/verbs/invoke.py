@@ -9,6 +9,7 @@ from funclet.cli import gateway, render
 from funclet.cli.connection import Connection
 from funclet.cli.errors import Exit
 from funclet.cli.payload import read_payload
+from funclet.cli.ways import find_way
 
 _NOBODY = Connection()
 
@@ -29,7 +30,8 @@ def invoke(
     connection: Connection = _NOBODY,
 ) -> int:
     """Call a function and print its answer."""
-    result = gateway.invoke(connection, name, read_payload(payload, payload_file), tail=tail)
+    event = read_payload(payload, payload_file)
+    result = gateway.invoke(find_way(connection, name), event, tail=tail)
     if result.log_tail is not None and output != "json":
         sys.stderr.write(result.log_tail)
     if output == "json":

@@ -7,8 +7,10 @@ from cyclopts import Parameter
 
 from funclet.cli.client import connect
 from funclet.cli.connection import Connection
+from funclet.cli.finding import find
 from funclet.cli.publishing import point_alias
 from funclet.cli.publishing import publish as publish_version
+from funclet.local.rest.kinds import BY_KIND
 
 _NOBODY = Connection()
 
@@ -28,9 +30,10 @@ def publish(
 
     If nothing changed since the newest version, that one is the answer.
     """
-    cluster = connect(connection)
-    version = publish_version(cluster, name, description=description, seconds=timeout)
+    cluster = connect(connection, changes=True)
+    function = find(cluster, BY_KIND["Function"], name)
+    version = publish_version(cluster, function, description=description, seconds=timeout)
     if alias is not None:
-        point_alias(cluster, name, alias, version)
+        point_alias(cluster, function["metadata"]["name"], alias, version)
         sys.stderr.write(f"Alias {alias} of {name} leads to version {version}.\n")
     sys.stdout.write(f"{version}\n")
