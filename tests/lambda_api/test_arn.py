@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funclet.lambda_api.arn import FunctionName, function_arn, parse_function_name, qualified, unreachable
+from funclet.lambda_api.arn import FunctionName, function_arn, parse_function_name, qualified
 from funclet.lambda_api.errors import AwsError
 
 
@@ -88,20 +88,6 @@ def test_a_qualifier_of_another_shape_is_refused(qualifier: str) -> None:
     assert isinstance(error, AwsError)
     assert error.code == "ValidationException"
     assert "'qualifier' failed to satisfy constraint" in error.message
-
-
-def test_another_region_is_not_reachable() -> None:
-    error = unreachable(FunctionName("f", None, "eu-west-1", None), "us-east-1", "123456789012")
-    assert error is not None
-    assert (error.status, error.code) == (404, "ResourceNotFoundException")
-    assert error.message == "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"
-
-
-def test_another_account_is_denied() -> None:
-    error = unreachable(FunctionName("f", "1", None, "999999999999"), "us-east-1", "123456789012")
-    assert error is not None
-    assert (error.status, error.code) == (403, "AccessDeniedException")
-    assert "arn:aws:lambda:us-east-1:999999999999:function:f:1" in error.message
 
 
 _names = st.from_regex(r"\A[a-zA-Z0-9_.-]{1,64}\Z")

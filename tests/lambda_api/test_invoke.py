@@ -10,22 +10,21 @@ from funclet.lambda_api.errors import AwsError
 from funclet.lambda_api.invoke import (
     CLIENT_CONTEXT_LIMIT,
     REQUEST_LIMIT,
-    Here,
     InvokeHead,
-    check_body,
+    checking,
     parse_head,
     parse_target,
     result_headers,
 )
 
-HERE = Here("123456789012", "us-east-1")
+REGION = "us-east-1"
 PATH = b"/2015-03-31/functions/greet/invocations"
 
 
 def head(target: bytes = PATH, **headers: bytes) -> InvokeHead:
     """Parse a head that is good; header names with underscores."""
     parsed = parse_head(
-        target, {name.replace("_", "-").encode(): value for name, value in headers.items()}, HERE
+        target, {name.replace("_", "-").encode(): value for name, value in headers.items()}, REGION
     )
     assert isinstance(parsed, InvokeHead)
     return parsed
@@ -34,10 +33,21 @@ def head(target: bytes = PATH, **headers: bytes) -> InvokeHead:
 def refused(target: bytes = PATH, **headers: bytes) -> AwsError:
     """Parse a head that is not."""
     parsed = parse_head(
-        target, {name.replace("_", "-").encode(): value for name, value in headers.items()}, HERE
+        target, {name.replace("_", "-").encode(): value for name, value in headers.items()}, REGION
     )
     assert isinstance(parsed, AwsError)
     return parsed
+
+
+def check_body(body: bytes) -> bytes | AwsError:
+    """Check without a pause."""
+    check = checking(body)
+    while True:
+        try:
+            next(check)
+        except StopIteration as end:
+            checked: bytes | AwsError = end.value
+            return checked
 
 
 def test_a_bare_head_asks_for_latest_without_extras() -> None:
@@ -95,8 +105,24 @@ def test_the_region_is_that_of_the_credential_scope() -> None:
     assert "('eu-west-3')" in refused(arn, authorization=scope).message
 
 
-def test_another_account_is_denied() -> None:
-    assert refused(b"/2015-03-31/functions/999999999999:function:greet/invocations").status == 403
+def test_another_region_is_not_reachable() -> None:
+    error = refused(b"/2015-03-31/functions/arn:aws:lambda:eu-west-1:123456789012:function:f/invocations")
+    assert (error.status, error.code) == (404, "ResourceNotFoundException")
+    assert error.message == "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"
+
+
+def test_the_account_is_told_where_the_caller_names_one() -> None:
+    assert head(b"/2015-03-31/functions/999999999999:function:greet/invocations").account == "999999999999"
+    assert head().account is None
+
+
+def test_a_token_comes_as_a_bearer_or_as_the_session_token_of_an_sdk() -> None:
+    assert head().token is None
+    assert head(authorization=b"Bearer abc").token == "abc"
+    assert head(authorization=b"bearer  abc ").token == "abc"
+    signed = b"AWS4-HMAC-SHA256 Credential=AKID/20261123/us-east-1/lambda/aws4_request, SignedHeaders=host"
+    assert head(authorization=signed).token is None
+    assert head(authorization=signed, x_amz_security_token=b"abc").token == "abc"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +169,7 @@ def test_the_client_context_is_decoded() -> None:
 def test_a_client_context_travels_on_one_line_of_ascii() -> None:
     text = '{\n "custom": {"k": "grüße"}}'
     context = head(x_amz_client_context=base64.b64encode(text.encode())).client_context
-    assert context == '{"custom":{"k":"gr\\u00fc\\u00dfe"}}'
+    assert context == '{ "custom": {"k": "gr\\u00fc\\u00dfe"}}'
 
 
 @pytest.mark.parametrize(
@@ -256,6 +282,36 @@ def test_every_json_document_is_passed(document: object, ascii_only: bool) -> No
     assert check_body(body) == body
 
 
+def test_a_client_context_of_any_depth_is_passed_or_refused() -> None:
+    for depth in range(900, 1010):
+        text = '{"a":' + "[" * depth + '"é"' + "]" * depth + "}"
+        headers = {b"x-amz-client-context": base64.b64encode(text.encode())}
+        head = parse_head(PATH, headers, REGION)
+        assert isinstance(head, InvokeHead) or (head is not None and head.status == 400)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":\n"é😀\x7f", "n": 12345678901234567890, "x": 1e999}', '{\r\n\t"a": 1.50}']
+)
+def test_a_client_context_that_no_header_could_carry_means_the_same_in_one_that_can(text: str) -> None:
+    passed = head(x_amz_client_context=base64.b64encode(text.encode())).client_context
+    assert passed is not None
+    assert passed.isprintable()
+    assert passed.isascii()
+    assert json.loads(passed) == json.loads(text)
+
+
+@pytest.mark.parametrize("size", [3_000, 30_000, 300_000])
+def test_an_event_may_be_nested_as_deep_whatever_its_size_and_the_python(size: int) -> None:
+    filler = b" " * size
+    assert isinstance(check_body(b"[" * 1000 + filler + b"]" * 1000), bytes)
+    error = check_body(b"[" * 1001 + filler + b"]" * 1001)
+    assert isinstance(error, AwsError)
+    assert error.message == (
+        "Could not parse request body into json: Document nesting depth exceeds the maximum allowed (1000)"
+    )
+
+
 def test_a_depth_bomb_leaves_the_recursion_limit_alone() -> None:
     before = sys.getrecursionlimit()
     assert isinstance(check_body(b"[" * 100_000), AwsError)
@@ -266,7 +322,7 @@ def test_a_depth_bomb_leaves_the_recursion_limit_alone() -> None:
     b"x-amz-invocation-type", b"x-amz-log-type", b"x-amz-client-context", b"authorization", b"x-amzn-trace-id",
 ]), st.binary(max_size=60)))  # fmt: skip
 def test_any_head_is_invoke_or_not_or_refused(name: bytes, headers: dict[bytes, bytes]) -> None:
-    parsed = parse_head(b"/2015-03-31/functions/" + name + b"/invocations", headers, HERE)
+    parsed = parse_head(b"/2015-03-31/functions/" + name + b"/invocations", headers, REGION)
     assert parsed is None or isinstance(parsed, InvokeHead | AwsError)
 
 

@@ -90,6 +90,30 @@ def test_what_cannot_run_is_stalled_and_publishes_nothing(
     assert stuck.requeue_after == 30.0
 
 
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"url": {"authType": "NONE"}}, "spec.url"),
+        ({"async": {"maximumRetryAttempts": 0}}, "spec.async"),
+        ({"async": {"onFailure": {"destination": "x"}}, "url": {"authType": "NONE"}}, "spec.url, spec.async"),
+    ],
+)
+def test_what_nothing_serves_yet_is_told_and_the_function_is_served_all_the_same(
+    spec: dict[str, Any], field: str
+) -> None:
+    done = plan(function(publish="Auto", **spec))
+    assert said(done) == ("False", reasons.NOT_SUPPORTED)
+    assert done.events[-1].message == f"{field} is not supported yet; $LATEST can be called without it"
+    assert done.status is not None
+    assert done.status["servingRevision"] == done.status["latestRevision"]
+    assert [each["spec"]["version"] for each in done.applies] == ["1"]
+
+
+def test_async_settings_that_say_nothing_new_are_not_told() -> None:
+    spec: dict[str, Any] = {"async": {"maximumRetryAttempts": 2}}
+    assert said(plan(function(**spec))) == ("True", reasons.READY)
+
+
 def test_a_missing_runtime_names_those_that_are_there() -> None:
     stuck = plan(function(runtime="nodejs22.x"))
     assert "available: provided, python, python3.11" in stuck.events[0].message
@@ -332,10 +356,10 @@ def test_a_status_that_is_right_stays_as_it_is_whatever_the_time() -> None:
     assert later.events == ()
 
 
-def test_what_a_gateway_wrote_into_the_status_stays() -> None:
+def test_what_gateways_write_into_the_status_is_not_said_again() -> None:
     done = plan(function(status={"wanted": {"greet-latest-x": "1"}}))
     assert done.status is not None
-    assert done.status["wanted"] == {"greet-latest-x": "1"}
+    assert "wanted" not in done.status
 
 
 def test_changed_code_is_another_revision() -> None:

@@ -49,3 +49,24 @@ def test_a_lambda_name_that_kubernetes_takes_stays_as_it_is() -> None:
 def test_a_lambda_name_with_capitals_gets_a_slug_and_a_hash() -> None:
     assert re.fullmatch(r"my-func-[a-z2-7]{10}", names.object_name("My_Func"))
     assert names.object_name("My_Func") != names.object_name("my_func")
+
+
+dotted = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?", fullmatch=True)
+VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+
+
+@given(dotted)
+def test_every_name_of_an_object_gives_a_value_for_a_label(name: str) -> None:
+    label = names.label_value(name)
+    assert len(label) <= 63
+    assert VALUE.fullmatch(label)
+
+
+@given(dotted, dotted)
+def test_two_names_never_share_a_label(one: str, other: str) -> None:
+    assert (names.label_value(one) == names.label_value(other)) is (one == other)
+
+
+def test_no_short_name_is_the_label_of_a_long_one() -> None:
+    assert "_" in names.label_value("x" * 64)
+    assert names.label_value("x" * 63) == "x" * 63

@@ -39,7 +39,11 @@ class WatchedStore(PlainStore):
         for manifest in plan.applies:
             if manifest["kind"] == "FunctionVersion" and "spec" in manifest:
                 number = int(manifest["spec"]["version"])
-                assert number > max(self.highest, *existing, *map(int, filter(str.isdecimal, named)), 0)
+                numbers = {int(each) for each in named if each.isdecimal()}
+                never_published = self.highest == 0 and not existing
+                assert number > max(self.highest, *existing, *numbers, 0) or (
+                    never_published and (number, numbers) == (1, {1})
+                )
                 assert plan.status_before is not None
                 assert plan.status_before["lastVersion"] == number
                 self.highest = number
@@ -122,6 +126,11 @@ class Versions(RuleBasedStateMachine):
     def point_an_alias(self, index: int) -> None:
         number = self.store.objects[self.some_version(index)]["spec"]["version"]
         self.store.apply(alias_manifest("live", number))
+        self.store.settle()
+
+    @rule(number=st.integers(1, 3))
+    def point_an_alias_at_what_may_not_be_there(self, number: int) -> None:
+        self.store.apply(alias_manifest("ahead", str(number)))
         self.store.settle()
 
     @precondition(has_versions)

@@ -1,7 +1,7 @@
 """The custom resource definitions, made from the models and the rules.
 
-`python -m funclet.api.crd` writes them to crds/; with `--check` it says what would change and fails if
-anything would.
+`python -m funclet.api.crd` writes them to crds/, and as templates into the chart; with `--check` it says what
+would change and fails if anything would.
 """
 
 import argparse
@@ -24,6 +24,15 @@ _HEADER = (
     "# Generated from the models in operator/src/funclet/api by `python -m funclet.api.crd`: change those.\n"
 )
 _FOLDER = Path("crds")
+_CHART_FOLDER = Path("charts/funclet/templates/crds")
+_TEMPLATE_HEADER = _HEADER + "{{- if .Values.crds.enabled }}\n"
+_TEMPLATE_FOOTER = "{{- end }}\n"
+_KEPT = """\
+  {{- if .Values.crds.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+"""
 
 
 def _column(name: str, path: str, type_: str = "string", *, priority: int = 0) -> Schema:
@@ -170,9 +179,20 @@ def rendered() -> dict[str, str]:
     }
 
 
-def drift(folder: Path) -> str:
-    """Tell as a diff how the folder differs from what would be written; empty if it does not."""
-    wanted = rendered()
+def templates() -> dict[str, str]:
+    """Write every definition as a template of the chart, by file name."""
+    return {name: _template(text.removeprefix(_HEADER)) for name, text in rendered().items()}
+
+
+def _template(text: str) -> str:
+    literal = text.replace("{{", '{{ "{{" }}')
+    head, metadata, rest = literal.partition("metadata:\n")
+    return _TEMPLATE_HEADER + head + metadata + _KEPT + rest + _TEMPLATE_FOOTER
+
+
+def drift(folder: Path, wanted: Mapping[str, str] | None = None) -> str:
+    """Tell as a diff how a folder differs from the files wanted (the definitions); empty if it does not."""
+    wanted = rendered() if wanted is None else wanted
     names = sorted({*wanted, *(path.name for path in folder.glob("*.yaml"))})
     return "".join(_diff(folder / name, wanted.get(name, "")) for name in names)
 
@@ -185,10 +205,10 @@ def _diff(path: Path, wanted: str) -> str:
     return "".join(lines)
 
 
-def write(folder: Path) -> None:
-    """Write every definition, and remove files that no kind has any more."""
-    folder.mkdir(exist_ok=True)
-    wanted = rendered()
+def write(folder: Path, wanted: Mapping[str, str] | None = None) -> None:
+    """Write the files wanted (the definitions), and remove those that no kind has any more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = rendered() if wanted is None else wanted
     for path in folder.glob("*.yaml"):
         if path.name not in wanted:
             path.unlink()
@@ -200,12 +220,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m funclet.api.crd", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing, fail if something would change")
-    parser.add_argument("--folder", type=Path, default=_FOLDER, help="where the definitions lie (crds)")
+    parser.add_argument("--folder", type=Path, help="the plain definitions alone, in this folder")
     options = parser.parse_args(arguments)
+    targets = {_FOLDER: rendered(), _CHART_FOLDER: templates()}
+    if options.folder:
+        targets = {options.folder: rendered()}
     if not options.check:
-        write(options.folder)
+        for place, wanted in targets.items():
+            write(place, wanted)
         return 0
-    difference = drift(options.folder)
+    difference = "".join(drift(place, wanted) for place, wanted in targets.items())
     sys.stdout.write(difference)
     return 1 if difference else 0
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from funclet.lambda_api.errors import AwsError, access_denied, invalid_parameter, violates, wrong_region
+from funclet.lambda_api.errors import AwsError, invalid_parameter, violates
 
 _NAME_PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
@@ -64,12 +64,3 @@ def qualified(name: FunctionName, qualifier: str | None) -> FunctionName | AwsEr
             "The derived qualifier from the function name does not match the specified qualifier."
         )
     return replace(name, qualifier=qualifier)
-
-
-def unreachable(name: FunctionName, region: str, account: str) -> AwsError | None:
-    """Why a caller in this region and account cannot reach the name, if so."""
-    if name.region is not None and name.region != region:
-        return wrong_region(name.region, region)
-    if name.account is not None and name.account != account:
-        return access_denied(function_arn(region, name.account, name.name, name.qualifier))
-    return None

@@ -34,6 +34,7 @@ _LOWER_CASE = frozenset({
 })  # fmt: skip
 
 ThrottleReason = Literal[
+    "CallerRateLimitExceeded",
     "ConcurrentInvocationLimitExceeded",
     "ReservedFunctionConcurrentInvocationLimitExceeded",
 ]
@@ -90,6 +91,26 @@ def access_denied(arn: str) -> AwsError:
     message = (
         f"User is not authorized to perform: lambda:InvokeFunction on resource: {arn} "
         "because no resource-based policy allows the lambda:InvokeFunction action"
+    )
+    return AwsError(403, "AccessDeniedException", message, type=None)
+
+
+def missing_token() -> AwsError:
+    """Refuse a request without credentials."""
+    return AwsError(403, "MissingAuthenticationTokenException", "Missing Authentication Token", type=None)
+
+
+def invalid_token() -> AwsError:
+    """Refuse credentials that nobody knows."""
+    message = "The security token included in the request is invalid."
+    return AwsError(403, "UnrecognizedClientException", message, type=None)
+
+
+def not_permitted(caller: str, arn: str) -> AwsError:
+    """Refuse a known caller who may not invoke this function."""
+    message = (
+        f"User: {caller} is not authorized to perform: lambda:InvokeFunction on resource: {arn} "
+        "because no identity-based policy allows the lambda:InvokeFunction action"
     )
     return AwsError(403, "AccessDeniedException", message, type=None)
 

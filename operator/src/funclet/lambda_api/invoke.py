@@ -4,19 +4,21 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from funclet.lambda_api.arn import FunctionName, parse_function_name, qualified, unreachable
+from funclet.lambda_api.arn import FunctionName, parse_function_name, qualified
 from funclet.lambda_api.errors import (
     AwsError,
     invalid_content,
     invalid_parameter,
     request_too_large,
     violates,
+    wrong_region,
 )
+from funclet.lambda_api.json_text import steps
 
 #: bytes of one synchronous event, and of one answer
 REQUEST_LIMIT = 6 * 1024 * 1024
@@ -28,16 +30,13 @@ PREFIX = b"/2015-03-31/functions/"
 _ROUTE = re.compile(rb"/2015-03-31/functions/([^/?#]*)/invocations(?:\?([^#]*))?")
 _SCOPE_REGION = re.compile(rb"Credential=[^/,\s]+/[0-9]{8}/([a-z0-9-]{1,32})/")
 _TRACE_ID = re.compile(rb"[!-~]{1,256}")
-_PRINTABLE = re.compile(r"[ -~]*")
+_UNPRINTABLE = re.compile(r"[^ -~]")
+#: bytes and brackets of an event that the interpreter's JSON reader may take on: it builds what it reads
+#: without a pause, and recurses
+_AT_ONCE = 64 * 1024
+_BRACKETS = 500
 #: longer targets are parsed anew each time, so that hostile ones cannot fill the cache
 _CACHED_TARGET = 512
-
-
-class Here(NamedTuple):
-    """Whom this gateway answers for; the region holds where a caller's signature names none."""
-
-    account: str
-    region: str
 
 
 class InvokeHead(NamedTuple):
@@ -51,18 +50,23 @@ class InvokeHead(NamedTuple):
     #: JSON text in printable ASCII
     client_context: str | None
     trace_id: str | None
+    #: 12 digits, where the caller named one
+    account: str | None = None
+    #: a bearer token, or a session token as AWS's SDKs send it
+    token: str | None = None
 
 
-def parse_head(target: bytes, headers: Mapping[bytes, bytes], here: Here) -> InvokeHead | AwsError | None:
-    """Return the head of `POST target`; header names in lower case. None: this is not the Invoke operation."""
+def parse_head(target: bytes, headers: Mapping[bytes, bytes], region: str) -> InvokeHead | AwsError | None:
+    """Return the head of `POST target`; header names in lower case. None: this is not the Invoke operation.
+
+    `region` holds where a caller's signature names none.
+    """
     name = parse_target(target)
     if name is None or isinstance(name, AwsError):
         return name
-    region = _region(headers.get(b"authorization")) or here.region
-    if name.region is not None or name.account is not None:
-        error = unreachable(name, region, here.account)
-        if error is not None:
-            return error
+    region = _region(headers.get(b"authorization")) or region
+    if name.region is not None and name.region != region:
+        return wrong_region(name.region, region)
     kind = headers.get(b"x-amz-invocation-type", b"RequestResponse")
     log = headers.get(b"x-amz-log-type", b"None")
     error = _unknown_kind(kind, log)
@@ -72,7 +76,17 @@ def parse_head(target: bytes, headers: Mapping[bytes, bytes], here: Here) -> Inv
     if isinstance(context, AwsError):
         return context
     trace = _trace_id(headers.get(b"x-amzn-trace-id"))
-    return InvokeHead(name.name, name.qualifier, region, kind == b"DryRun", log == b"Tail", context, trace)
+    return InvokeHead(
+        name=name.name,
+        qualifier=name.qualifier,
+        region=region,
+        dry_run=kind == b"DryRun",
+        tail=log == b"Tail",
+        client_context=context,
+        trace_id=trace,
+        account=name.account,
+        token=_token(headers),
+    )
 
 
 def parse_target(target: bytes) -> FunctionName | AwsError | None:
@@ -100,6 +114,15 @@ def _decoded(text: bytes) -> str:
 def _qualifier(query: bytes) -> str | None:
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     return next((value for key, value in pairs if key == "Qualifier"), None)
+
+
+def _token(headers: Mapping[bytes, bytes]) -> str | None:
+    """AWS's SDKs can send a token without being changed: as the session token of their credentials."""
+    scheme, _, told = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        return told.strip().decode("latin-1")
+    session = headers.get(b"x-amz-security-token")
+    return session.decode("latin-1") if session else None
 
 
 def _region(authorization: bytes | None) -> str | None:
@@ -133,8 +156,13 @@ def _client_context(value: bytes | None) -> str | AwsError | None:
         context = None
     if not isinstance(context, dict):
         return invalid_content("Client context must be a valid Base64-encoded JSON object.")
-    # It travels as a header: line breaks and letters beyond ASCII must be escaped.
-    return text if _PRINTABLE.fullmatch(text) else json.dumps(context, separators=(",", ":"))
+    # It travels as a header.
+    return _UNPRINTABLE.sub(_printable, text)
+
+
+def _printable(match: re.Match[str]) -> str:
+    """Return in ASCII what stands for a character of JSON's; between tokens it stands for nothing."""
+    return "" if match[0] in "\t\n\r" else json.dumps(match[0])[1:-1]
 
 
 def _trace_id(value: bytes | None) -> str | None:
@@ -149,30 +177,38 @@ def _refuse_constant(name: str) -> object:
 _JSON = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=float)
 
 
-def check_body(body: bytes) -> bytes | AwsError:
-    """Return the event as the function gets it: the very bytes, or `{}` where there are none."""
+Checking = Generator[None, None, bytes | AwsError]
+
+
+def checking(body: bytes) -> Checking:
+    """Return the event as the function gets it: the very bytes, or `{}` where there are none.
+
+    Yields every millisecond or two while it looks through a large body.
+    """
     if not body:
         return b"{}"
     if len(body) > REQUEST_LIMIT:
         return too_large()
+    if len(body) <= _AT_ONCE and body.count(b"[") + body.count(b"{") <= _BRACKETS:
+        why = _why_not_json(body)
+    else:
+        why = yield from steps(body)
+    return body if why is None else invalid_content(f"Could not parse request body into json: {why}")
+
+
+def _why_not_json(body: bytes) -> str | None:
     try:
         _JSON.decode(body.decode())
-    except RecursionError:
-        return _unreadable("Document nesting depth exceeds the maximum allowed")
     except UnicodeDecodeError as error:
-        return _unreadable(f"Invalid UTF-8 at byte {error.start}")
+        return f"Invalid UTF-8 at byte {error.start}"
     except ValueError as error:
-        return _unreadable(str(error))
-    return body
+        return str(error)
+    return None
 
 
 def too_large() -> AwsError:
     """Return the answer to a body over REQUEST_LIMIT."""
     return request_too_large(REQUEST_LIMIT, "InvokeFunction")
-
-
-def _unreadable(why: str) -> AwsError:
-    return invalid_content(f"Could not parse request body into json: {why}")
 
 
 def result_headers(

@@ -22,7 +22,11 @@ def plan_alias(alias: Alias, observed: AliasObserved, platform: Platform, now: s
     verdict = _verdict(alias, observed)
     function = observed.function
     holds = function is not None and verdict.reason != reasons.NAME_TAKEN
-    arn = function_arn(platform, function.lambda_name, alias.spec.name) if function and holds else None
+    arn = (
+        function_arn(platform, function.metadata.namespace, function.lambda_name, alias.spec.name)
+        if function and holds
+        else None
+    )
     generation = alias.metadata.generation
     before = alias.status.conditions
     update = {

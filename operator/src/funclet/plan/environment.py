@@ -10,6 +10,9 @@ from funclet.plan.revision import Revision
 
 _MEBIBYTE = 1 << 20
 
+#: what AWS sets and lets a function change
+LOCALE: Mapping[str, str] = {"LANG": "en_US.UTF-8", "TZ": ":UTC"}
+
 
 def memory_mb(revision: Revision) -> int:
     """The function's memory in MB as AWS counts them (1 MB = 2**20 bytes)."""
@@ -23,15 +26,27 @@ def runtime_environment(
 
     The function's own variables come first, so that none of them can take the place of a reserved one.
     """
-    settings = revision.settings
-    environment: dict[str, str] = {"PATH": path, "LANG": "en_US.UTF-8", "TZ": ":UTC"}
-    environment.update(settings.environment)
-    environment.update(_reserved(revision, region=region, log_stream=log_stream))
-    environment.update({"LAMBDA_TASK_ROOT": task_root, "LAMBDA_RUNTIME_DIR": runtime_dir})
-    return environment
+    return {
+        "PATH": path,
+        **LOCALE,
+        **function_environment(revision, region=region, task_root=task_root, runtime_dir=runtime_dir),
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+    }
 
 
-def _reserved(revision: Revision, *, region: str, log_stream: str) -> Mapping[str, str]:
+def function_environment(
+    revision: Revision, *, region: str, task_root: str, runtime_dir: str
+) -> dict[str, str]:
+    """The part of the environment that all instances of a revision share, wherever they run."""
+    return {
+        **revision.settings.environment,
+        **_reserved(revision, region=region),
+        "LAMBDA_TASK_ROOT": task_root,
+        "LAMBDA_RUNTIME_DIR": runtime_dir,
+    }
+
+
+def _reserved(revision: Revision, *, region: str) -> Mapping[str, str]:
     runtime = revision.runtime.name
     reserved = {
         "_HANDLER": revision.settings.handler or "",
@@ -42,9 +57,8 @@ def _reserved(revision: Revision, *, region: str, log_stream: str) -> Mapping[st
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb(revision)),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{revision.function_name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
     }
-    if not runtime.startswith("provided"):
+    if runtime != "image" and not runtime.startswith("provided"):
         reserved["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{runtime}"
     return reserved

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from funclet.api.base import API_VERSION
-from funclet.api.function import Function, FunctionStatus
+from funclet.api.function import Async, Function, FunctionStatus
 from funclet.plan import names, reasons
 from funclet.plan.admission import admitted
 from funclet.plan.arns import function_arn
 from funclet.plan.conditions import Mark, Verdict, active, conditions, mark_transition, transition
+from funclet.plan.labels import function_selector
 from funclet.plan.observed import FunctionObserved, RevisionState
 from funclet.plan.owners import made_by, older, owner_reference
 from funclet.plan.plan import Event, Plan
@@ -17,9 +18,10 @@ from funclet.plan.publish import Publishing, plan_publish, surplus_versions
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.revisions import latest_revision
 from funclet.plan.routes import Unavailable
-from funclet.plan.status import RETRY_UNAVAILABLE, first_sight, verdict_of
+from funclet.plan.status import GATEWAYS_FIELDS, RETRY_UNAVAILABLE, first_sight, verdict_of
 
 _NOT_STARTED = RevisionState()
+_REFUSED = frozenset({reasons.NAME_TAKEN, reasons.NOT_SUPPORTED})
 
 
 def plan_function(function: Function, observed: FunctionObserved, platform: Platform, now: str) -> Plan:
@@ -64,9 +66,17 @@ def _blocked(
 ) -> Plan:
     verdict = verdict_of(why)
     status = _status(function, observed, verdict, (), now)
-    arn = None if why.reason == reasons.NAME_TAKEN else function_arn(platform, function.lambda_name)
+    arn = (
+        None
+        if why.reason == reasons.NAME_TAKEN
+        else function_arn(platform, function.metadata.namespace, function.lambda_name)
+    )
+    # No revision is described; the one before it goes on, except where the function as such is refused.
+    update = {"function_arn": arn, "latest_revision": None}
+    if why.reason in _REFUSED:
+        update["serving_revision"] = None
     return Plan(
-        status=_dump(status.model_copy(update={"function_arn": arn})),
+        status=_dump(status.model_copy(update=update)),
         events=transition(verdict, function.status.conditions),
         requeue_after=RETRY_UNAVAILABLE if why.reason != reasons.NAME_TAKEN else None,
     )
@@ -78,7 +88,7 @@ def _serving(
     publishing = plan_publish(function, observed, latest)
     follow = _follow(function, observed, publishing)
     serving = serving_revision(function.status.serving_revision, latest.key, observed.revisions)
-    verdict = _verdict(latest, serving, observed.revisions)
+    verdict = _verdict(function, latest, serving, observed.revisions)
     made = publishing.last_version if publishing.manifest is not None else None
     named = () if follow.version is None else (follow.version,)
     gone = surplus_versions(function, observed, made=made, named=named)
@@ -86,7 +96,7 @@ def _serving(
         update={
             "last_version": publishing.last_version,
             "publication": publishing.publication,
-            "function_arn": function_arn(platform, function.lambda_name),
+            "function_arn": function_arn(platform, function.metadata.namespace, function.lambda_name),
             "code_sha256": latest.code_sha256,
             "runtime_digest": latest.runtime.digest,
             "latest_revision": latest.key,
@@ -112,7 +122,9 @@ def _serving(
     )
 
 
-def _verdict(latest: Revision, serving: str, states: Mapping[str, RevisionState]) -> Verdict:
+def _verdict(
+    function: Function, latest: Revision, serving: str, states: Mapping[str, RevisionState]
+) -> Verdict:
     failure = states.get(latest.key, _NOT_STARTED).failure
     if failure is not None:
         still = "" if serving == latest.key else f"; revision {serving} goes on serving"
@@ -122,7 +134,18 @@ def _verdict(latest: Revision, serving: str, states: Mapping[str, RevisionState]
         message = f"revision {latest.key} is starting; {serving} serves until it is ready"
         return Verdict("Reconciling", reasons.REVISION_STARTING, message)
     warning = f"; {latest.runtime.warning}" if latest.runtime.warning else ""
+    later = _not_supported(function)
+    if later is not None:
+        message = f"{later} is not supported yet; $LATEST can be called without it{warning}"
+        return Verdict("Stalled", reasons.NOT_SUPPORTED, message)
     return Verdict("Ready", reasons.READY, f"$LATEST can be called{warning}")
+
+
+def _not_supported(function: Function) -> str | None:
+    """Name what the spec asks for and nothing serves; it does not keep the function from being called."""
+    spec = function.spec
+    wanted = {"spec.url": spec.url is not None, "spec.async": spec.async_ != Async()}
+    return ", ".join(field for field, is_wanted in wanted.items() if is_wanted) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +219,14 @@ def _status(
         generation=generation,
         now=now,
     )
-    update = {"observed_generation": generation, "conditions": said, "instances": instances}
+    update = {
+        "observed_generation": generation,
+        "conditions": said,
+        "instances": instances,
+        "selector": function_selector(function.metadata.name),
+    }
     return function.status.model_copy(update=update)
 
 
 def _dump(status: FunctionStatus) -> dict[str, Any]:
-    return status.model_dump(mode="json", exclude_none=True)
+    return status.model_dump(mode="json", exclude_none=True, exclude=GATEWAYS_FIELDS)

@@ -16,7 +16,7 @@ from funclet.plan.plan import Plan
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.revisions import version_revision
 from funclet.plan.routes import Unavailable
-from funclet.plan.status import RETRY_UNAVAILABLE, first_sight, verdict_of
+from funclet.plan.status import GATEWAYS_FIELDS, RETRY_UNAVAILABLE, first_sight, verdict_of
 
 _NOT_STARTED = RevisionState()
 
@@ -35,7 +35,9 @@ def plan_version(version: FunctionVersion, observed: VersionObserved, platform: 
         return _said(version, verdict, {"revision": None, "instances": 0}, now)
     revision = version_revision(version, function, observed.code, platform)
     fields = {
-        "function_arn": function_arn(platform, function.lambda_name, version.spec.version),
+        "function_arn": function_arn(
+            platform, function.metadata.namespace, function.lambda_name, version.spec.version
+        ),
         **_revision_fields(revision, observed.revisions),
     }
     return _said(
@@ -135,7 +137,7 @@ def _said(
     )
     return Plan(
         applies=applies,
-        status=status.model_dump(mode="json", exclude_none=True),
+        status=status.model_dump(mode="json", exclude_none=True, exclude=GATEWAYS_FIELDS),
         events=transition(verdict, before),
         requeue_after=requeue_after,
     )

@@ -36,14 +36,28 @@ def revision_name(namespace: str, function: str, version: str, content: str) -> 
     return _derived((function, readable), ("revision", namespace, function, version, content))
 
 
+def label_value(name: str) -> str:
+    """Give an object's name as a label's value: the same where it fits, else cut, with a hash.
+
+    An underscore, which no object's name has, keeps a cut name from being the same as a short one.
+    """
+    if len(name) <= MAX_NAME:
+        return name
+    return f"{name[: MAX_NAME - 1 - _HASH].rstrip('-.')}_{_suffix(('label', name))}"
+
+
 def _derived(readable: tuple[str, ...], identity: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(json.dumps(identity).encode()).digest()
-    suffix = base64.b32encode(digest).decode().lower()[:_HASH]
+    suffix = _suffix(identity)
     # The last part tells siblings apart for a reader, so a long name loses from its first part.
     tail = "".join(f"-{slug}" for part in readable[1:] if (slug := _slug(part)[:20].strip("-")))
     room = MAX_NAME - len(tail) - 1 - _HASH
     head = _slug(readable[0])[:room].strip("-") or "f"
     return f"{head}{tail}-{suffix}"
+
+
+def _suffix(identity: tuple[str, ...]) -> str:
+    digest = hashlib.sha256(json.dumps(identity).encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:_HASH]
 
 
 def _slug(text: str) -> str:

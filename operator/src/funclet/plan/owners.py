@@ -6,13 +6,13 @@ from funclet.api.base import API_VERSION, OwnerReference, Resource
 from funclet.api.function import Function
 
 
-def owner_reference(function: Function, *, controller: bool) -> dict[str, Any]:
+def owner_reference(owner: Resource, *, controller: bool) -> dict[str, Any]:
     """Make the reference that a child carries; `controller` where Funclet made it and not a user."""
     reference = {
         "apiVersion": API_VERSION,
-        "kind": "Function",
-        "name": function.metadata.name,
-        "uid": function.metadata.uid or "",
+        "kind": owner.kind,
+        "name": owner.metadata.name,
+        "uid": owner.metadata.uid or "",
     }
     # A user's own object goes with the function too, and is never rewritten or pruned.
     return {**reference, "controller": True, "blockOwnerDeletion": True} if controller else reference

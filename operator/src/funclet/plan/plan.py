@@ -25,11 +25,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Deletes, then the status that must be known before, then applies, then the final status."""
+    """Deletes, then the status that must be known before, creates, applies, then the final status."""
 
     deletes: tuple[Key, ...] = ()
     #: written before `applies`: a number that is handed out must be remembered first
     status_before: Mapping[str, Any] | None = None
+    #: made where they are absent, and never touched by this again
+    creates: tuple[Mapping[str, Any], ...] = ()
     applies: tuple[Mapping[str, Any], ...] = ()
     #: the whole status that the object should have; sent only where it differs
     status: Mapping[str, Any] | None = None

@@ -57,11 +57,17 @@ def plan_publish(function: Function, observed: FunctionObserved, latest: Revisio
 
 
 def next_number(function: Function, observed: FunctionObserved) -> int:
-    """Give a number above every one that was ever used, as far as anything remembers."""
+    """Give a number above every one that was ever used, as far as anything remembers.
+
+    An alias to a version that is nowhere to be found speaks of one that was lost, so its number is used;
+    but before the first version of all, an alias to "1" waits for that one (designs/0002).
+    """
     named = (name for alias in observed.aliases for name in named_versions(alias))
-    existing = (version.spec.version for version in observed.versions)
-    used = (int(number) for number in (*named, *existing) if number.isdecimal())
-    return max(function.status.last_version, *used, 0) + 1
+    waited_for = {int(number) for number in named if number.isdecimal()}
+    used = {function.status.last_version, *(int(version.spec.version) for version in observed.versions)}
+    if used == {0} and waited_for == {1}:
+        return 1
+    return max(used | waited_for) + 1
 
 
 def _open_request(function: Function) -> str | None:

@@ -57,3 +57,32 @@ ALIAS_NOT_OWNED = "AliasNotOwned"
 ALIAS_MOVED = "AliasMoved"
 #: what was planned could not be done; it is tried again
 RECONCILE_FAILED = "ReconcileFailed"
+
+#: an object has the name of one of Funclet's and belongs to somebody else; it is left alone
+NOT_OWNED = "NotOwned"
+#: an object of the same name is on its way out
+CHILD_LEAVING = "ChildLeaving"
+#: what somebody changed on an object of Funclet's was put back
+RESTORED = "Restored"
+#: code.image needs spec.code.image.command on a cluster
+IMAGE_COMMAND_MISSING = "ImageCommandMissing"
+#: the image cannot be pulled
+IMAGE_UNAVAILABLE = "ImageUnavailable"
+#: a Secret or ConfigMap, or a key of one, is not there
+CONFIGURATION_MISSING = "ConfigurationMissing"
+#: the ServiceAccount that spec.role names is not there
+ROLE_NOT_FOUND = "RoleNotFound"
+#: no node has room for the pod, or may run it
+NO_NODE = "NoNode"
+#: a ResourceQuota or a LimitRange of the namespace refuses the pod
+QUOTA_EXCEEDED = "QuotaExceeded"
+#: the API server refuses the pod for another reason
+POD_REFUSED = "PodRefused"
+#: the node cannot make the container
+CONTAINER_NOT_CREATED = "ContainerNotCreated"
+#: the function failed while it started
+INIT_FAILED = "InitFailed"
+#: the container as a whole ran out of memory
+OUT_OF_MEMORY = "OutOfMemory"
+#: the container ends again and again
+CRASH_LOOP = "CrashLoop"

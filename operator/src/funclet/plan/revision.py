@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from funclet.api.settings import VersionedSettings
+from funclet.plan.accounts import derived_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,14 @@ class ResolvedRuntime:
 class Platform:
     """What planners know of where they run. `runtimes` maps every name that can run here."""
 
-    account: str
+    #: the one account of a laptop; None: each namespace is an account of its own
+    account: str | None
     region: str
     runtimes: Mapping[str, ResolvedRuntime]
+
+    def account_of(self, namespace: str) -> str:
+        """Give the account that a namespace is, 12 digits."""
+        return self.account or derived_account(namespace)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def make_revision(
     content = _hash(
         {
             **_canonical(settings, code_sha256),
-            "runtime": [runtime.name, runtime.digest],
+            "runtime": runtime.digest or runtime.name,
             "name": function.lambda_name,
         }
     )

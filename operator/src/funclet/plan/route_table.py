@@ -71,13 +71,13 @@ def build_route(
         namespace=function.metadata.namespace,
         function=function.metadata.name,
         name=function.lambda_name,
-        arn=function_arn(platform, function.lambda_name),
+        arn=function_arn(platform, function.metadata.namespace, function.lambda_name),
         reserved=spec.concurrency.reserved,
         per_instance=spec.concurrency.per_instance,
         idle=parse_duration(spec.scaling.idle),
         min_instances=spec.scaling.min,
         versions={LATEST: latest, **numbered},
-        aliases=_aliases(aliases),
+        aliases=alias_routes(aliases),
     )
 
 
@@ -103,7 +103,8 @@ def _version(
     return version_revision(version, function, known, platform)
 
 
-def _aliases(aliases: Iterable[Alias]) -> dict[str, AliasRoute]:
+def alias_routes(aliases: Iterable[Alias]) -> dict[str, AliasRoute]:
+    """What each alias of one function means; of two with one name the older holds."""
     held: dict[str, Alias] = {}
     for alias in aliases:
         known = held.get(alias.spec.name)

@@ -12,6 +12,8 @@ from funclet.plan.routes import Unavailable
 
 #: seconds after which code or a runtime that was missing is looked for again
 RETRY_UNAVAILABLE = 30.0
+#: what gateways write into a status; whoever writes the rest leaves it alone
+GATEWAYS_FIELDS = {"wanted"}
 
 _WAITED_FOR = frozenset({reasons.CODE_PENDING, reasons.FUNCTION_PENDING})
 
@@ -23,7 +25,9 @@ def first_sight(resource: Function | FunctionVersion | Alias, now: str) -> Plan:
     said = conditions(verdict, previous=resource.status.conditions, generation=generation, now=now)
     update: dict[str, Any] = {"observed_generation": generation, "conditions": said}
     status = resource.status.model_copy(update=update)
-    return Plan(status=status.model_dump(mode="json", exclude_none=True), requeue_after=0.0)
+    return Plan(
+        status=status.model_dump(mode="json", exclude_none=True, exclude=GATEWAYS_FIELDS), requeue_after=0.0
+    )
 
 
 def verdict_of(why: Unavailable) -> Verdict:

@@ -143,8 +143,11 @@ class _Partial:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        try:
+            self._file.close()
+        finally:
+            # Closing flushes, and a full disk refuses that.
+            self._path.unlink(missing_ok=True)
 
     def write(self, chunk: bytes) -> None:
         """Add to the file and to its hash."""

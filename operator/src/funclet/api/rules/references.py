@@ -9,7 +9,11 @@ from funclet.api.rules.rule import VERSIONED, Rule, matches
 
 _PREFIX = r"^([A-Za-z][A-Za-z0-9_]*)?$"
 _PATH = r"^(/[^/:\x00-\x1f\x7f]+)+$"
-_PLATFORM = r"^/(dev|opt|proc|sys|tmp|var/runtime|var/task)(/[^\x00]*)?$"
+#: filled by the platform with all that is below; and folders that a mount at this very place would hide
+_PLATFORM = (
+    r"^(/(dev|funclet|opt|proc|sys|tmp|var/runtime|var/task)(/[^\x00]*)?|/(bin|etc|lib|lib64|sbin|usr|var))$"
+)
+_KEY = r"^[-._a-zA-Z0-9]{1,253}$"
 _ROLE_ARN = r"^arn:aws[a-zA-Z-]*:iam::[0-9]{12}:role/[a-zA-Z_0-9+=,.@/-]+$"
 
 
@@ -18,9 +22,26 @@ def _mounts(spec: Mapping[str, Any]) -> Iterator[str]:
         yield from (item["mountPath"] for item in spec.get(field, ()) if "mountPath" in item)
 
 
-def _mounts_differ(spec: Mapping[str, Any]) -> bool:
+def _mounts_are_apart(spec: Mapping[str, Any]) -> bool:
     paths = list(_mounts(spec))
-    return len(paths) == len(set(paths))
+    apart = not any(other.startswith(f"{path}/") for path in paths for other in paths)
+    return apart and len(paths) == len(set(paths))
+
+
+def _is_key(text: str) -> bool:
+    return matches(_KEY, text) and text != "." and not text.startswith("..")
+
+
+def _given(spec: Mapping[str, Any]) -> Iterator[str]:
+    yield from spec.get("environment", ())
+    for field in ("secrets", "configMaps"):
+        for item in spec.get(field, ()):
+            yield from item.get("variables", ())
+
+
+def _given_once(spec: Mapping[str, Any]) -> bool:
+    names = list(_given(spec))
+    return len(names) == len(set(names))
 
 
 def _is_role(role: str) -> bool:
@@ -31,6 +52,11 @@ def _is_role(role: str) -> bool:
 def _cel_mounts(field: str) -> str:
     paths = f"self.{field}.filter(item, has(item.mountPath)).map(item, item.mountPath)"
     return f"(has(self.{field}) ? {paths} : [])"
+
+
+def _cel_variables(field: str) -> str:
+    maps = f"self.{field}.filter(item, has(item.variables)).map(item, item.variables)"
+    return f"(has(self.{field}) ? {maps} : [])"
 
 
 def _mounted(field: str, node: str) -> tuple[Rule, ...]:
@@ -51,8 +77,8 @@ def _mounted(field: str, node: str) -> tuple[Rule, ...]:
             node=node,
             cel=f"!self.matches(r'{_PLATFORM}')",
             message=(
-                "mountPath must not lie in /dev, /opt, /proc, /sys, /tmp, /var/runtime or /var/task, "
-                "which the platform fills"
+                "mountPath must not lie in /dev, /funclet, /opt, /proc, /sys, /tmp, /var/runtime or /var/task, "
+                "nor be /bin, /etc, /lib, /lib64, /sbin, /usr or /var: it would hide what the platform has there"
             ),
             holds=lambda path: not matches(_PLATFORM, path),
         ),
@@ -94,6 +120,20 @@ def _references(field: str) -> tuple[Rule, ...]:
         ),
         *_mounted(field, f"{node}.mountPath"),
         *variables(f"{node}.variables", f"variables of {field}"),
+        Rule(
+            name=f"variables of {field} come from keys",
+            kinds=VERSIONED,
+            node=f"{node}.variables",
+            cel=(
+                f"self.all(name, self[name].matches(r'{_KEY}')"
+                " && self[name] != '.' && !self[name].startsWith('..'))"
+            ),
+            message=(
+                f"keys that variables of {field} are filled from must be 1 to 253 letters, digits, -, _ and ., "
+                "not be . and not begin with .."
+            ),
+            holds=lambda pairs: all(map(_is_key, pairs.values())),
+        ),
     )
 
 
@@ -106,10 +146,23 @@ RULES = (
         node="spec",
         cel=(
             f"[{_cel_mounts('secrets')} + {_cel_mounts('configMaps')}]"
-            ".all(paths, paths.all(path, paths.exists_one(other, other == path)))"
+            ".all(paths, paths.all(path, paths.exists_one(other, other == path)"
+            " && !paths.exists(other, other.startsWith(path + '/'))))"
         ),
-        message="each mountPath in secrets and configMaps must be used only once",
-        holds=_mounts_differ,
+        message="each mountPath in secrets and configMaps must be used only once, and none lie within another",
+        holds=_mounts_are_apart,
+    ),
+    Rule(
+        name="one source for each variable",
+        kinds=VERSIONED,
+        node="spec",
+        cel=(
+            f"[{_cel_variables('secrets')} + {_cel_variables('configMaps')}"
+            " + (has(self.environment) ? [self.environment] : [])]"
+            ".all(maps, maps.all(pairs, pairs.all(name, maps.exists_one(other, name in other))))"
+        ),
+        message="each variable must be given only once in environment and the variables of secrets and configMaps",
+        holds=_given_once,
     ),
     Rule(
         name="a role of the own namespace",
