@@ -1,11 +1,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
+
+import pytest
 
 from funclet.kube.informer import OWNER, Informer
-from funclet.kube.port import KubePort, Object
-from funclet.local.kube import LocalKube
+from funclet.kube.objects import key_of
+from funclet.kube.port import Change, KubeError, KubePort, Object
+from funclet.local.kube.store import LocalKube
 from funclet.plan.plan import Key
 from support.kubes import FlakyKube, until
 from support.objects import function_manifest, stored
@@ -104,3 +107,170 @@ async def test_a_watch_that_breaks_is_begun_again_and_what_went_meanwhile_is_not
         await kube.delete(A)
         await until(lambda: gone == [A])
         assert [each["metadata"]["name"] for each in informer.find("memory", "1Gi")] == ["b"]
+
+
+def change(type_: Literal["ADDED", "MODIFIED", "DELETED"], found: Object) -> Change:
+    return Change(type_, key_of(found), found)
+
+
+SYNCED = Change("SYNCED", None, None)
+
+
+def test_whoever_watches_may_feed_it() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.take(change("ADDED", at(1)))
+    informer.take(change("MODIFIED", at(2)))
+    assert informer.get(A) == at(2)
+    informer.take(change("DELETED", at(3)))
+    assert informer.get(A) is None
+
+
+async def test_a_resync_takes_what_was_missed_and_prunes_what_is_gone() -> None:
+    kube = LocalKube()
+    for name in ("kept", "gone"):
+        await kube.apply(function_manifest(name), manager="user")
+    informer = Informer(kube, ("Function", "Alias"))
+    seen: list[tuple[str, bool]] = []
+    informer.subscribe(lambda key, _, after: seen.append((key.name, after is not None)))
+    await informer.resync()
+    assert informer.synced.is_set()
+    await kube.apply(function_manifest("new"), manager="user")
+    await kube.delete(Key("Function", "default", "gone"))
+    await informer.resync()
+    await informer.resync()
+    assert sorted(seen) == [("gone", False), ("gone", True), ("kept", True), ("new", True)]
+
+
+async def test_a_resync_that_fails_changes_nothing() -> None:
+    kube = LocalKube()
+    await kube.apply(function_manifest("a"), manager="user")
+
+    class HalfAway(FlakyKube):
+        async def list(self, kind: str, namespace: str | None = None) -> list[Object]:
+            if kind == "Alias":
+                raise KubeError("away")
+            return await super().list(kind, namespace)
+
+    informer = Informer(HalfAway(kube, "nothing"), ("Function", "Alias"))
+    with pytest.raises(KubeError):
+        await informer.resync()
+    assert informer.get(A) is None
+    assert not informer.synced.is_set()
+
+
+async def test_what_is_written_while_a_resync_lists_is_not_pruned() -> None:
+    class SlowKube(LocalKube):
+        async def list(self, kind: str, namespace: str | None = None) -> list[Object]:
+            listed = await super().list(kind, namespace)
+            if kind == "Function":
+                informer.put(await self.apply(function_manifest("a", memory="1Gi"), manager="user"))
+                informer.put(await self.apply(function_manifest("b"), manager="user"))
+            return listed
+
+    kube = SlowKube()
+    informer = Informer(kube, ("Function",))
+    await informer.resync()
+    assert sorted(each["metadata"]["name"] for each in informer.dump()) == ["a", "b"]
+
+
+async def test_what_is_dumped_can_be_restored_and_is_then_brought_up_to_date() -> None:
+    kube = LocalKube()
+    for name in ("a", "gone"):
+        await kube.apply(function_manifest(name), manager="user")
+    before = Informer(kube, ("Function", "Alias"))
+    await before.resync()
+    await kube.delete(Key("Function", "default", "gone"))
+    async with following(kube) as informer:
+        informer.restore([*before.dump(), {"kind": "Unknown", "metadata": {"name": "x"}}])
+        assert len(informer.find("memory", None)) == 2
+        assert not informer.synced.is_set()
+        await informer.synced.wait()
+        assert [each["metadata"]["name"] for each in informer.dump()] == ["a"]
+
+
+def test_what_is_restored_does_not_replace_what_is_known() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.put(at(5))
+    informer.restore([at(4)])
+    assert informer.get(A) == at(5)
+
+
+def test_a_server_that_was_set_back_in_time_is_believed_when_it_tells_all_that_exists() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.put(at(50))
+    informer.begin()
+    informer.take(change("ADDED", at(40)))
+    informer.take(SYNCED)
+    assert informer.get(A) == at(40)
+    informer.take(change("MODIFIED", at(39)))
+    assert informer.get(A) == at(40)
+
+
+async def test_a_server_that_was_set_back_in_time_is_believed_by_a_resync_too() -> None:
+    kube = LocalKube()
+    await kube.apply(function_manifest("a"), manager="user")
+    informer = Informer(kube, ("Function",))
+    informer.put(at(50))
+    await informer.resync()
+    assert informer.get(A) == await kube.get(A)
+
+
+def test_what_is_written_anew_while_a_watch_lists_is_not_pruned() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.put(at(5))
+    informer.begin()
+    informer.put(at(9))
+    informer.take(SYNCED)
+    assert informer.get(A) == at(9)
+
+
+async def test_each_break_of_a_watch_is_told() -> None:
+    told: list[Exception] = []
+    informer = Informer(FlakyKube(LocalKube(), "watch", failures=2), ("Function",), on_error=told.append)
+    running = asyncio.create_task(informer.run())
+    await informer.synced.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [str(error) for error in told] == ["watch failed on purpose"] * 2
+
+
+def test_a_write_is_not_undone_by_a_list_that_was_made_before_it() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.put(at(5))
+    informer.begin()
+    informer.put(at(6))
+    informer.take(change("ADDED", at(5)))
+    informer.take(SYNCED)
+    assert informer.get(A) == at(6)
+
+
+def test_the_end_of_an_object_does_not_end_its_successor() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.put(at(1, uid="old"))
+    informer.put(at(3, uid="new"))
+    informer.take(change("DELETED", at(2, uid="old")))
+    assert informer.get(A) == at(3, uid="new")
+
+
+async def test_a_watch_that_breaks_after_it_told_all_is_begun_again_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        waited.append(seconds)
+        await sleep(0)
+
+    kube = LocalKube()
+    flaky = FlakyKube(kube, "watch", failures=5)
+    await kube.apply(function_manifest("a"), manager="user")
+    monkeypatch.setattr("funclet.kube.informer.asyncio.sleep", noted)
+    async with following(flaky) as informer:
+        await informer.synced.wait()
+        first = list(waited)
+        flaky.failing, flaky.failures = "watch half-way", 1
+        await kube.apply(function_manifest("a", memory="1Gi"), manager="user")
+        await until(lambda: flaky.failures == 0 and len(waited) > len(first))
+    assert first == sorted(first)
+    assert waited[len(first)] < first[-1]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from funclet.kube.port import KubePort
-from funclet.local.kube import LocalKube
+from funclet.local.kube.store import LocalKube
 from funclet.plan import reasons
 from funclet.plan.archive import zip_of
 from funclet.plan.observed import RevisionState

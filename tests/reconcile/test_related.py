@@ -4,7 +4,7 @@ import pytest
 
 from funclet.kube.informer import Informer
 from funclet.kube.objects import key_of
-from funclet.local.kube import LocalKube
+from funclet.local.kube.store import LocalKube
 from funclet.plan.plan import Key
 from funclet.reconcile.related import related
 from funclet.reconcile.world import informer_for

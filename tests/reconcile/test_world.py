@@ -4,7 +4,7 @@ import pytest
 
 from funclet.api.function import Function
 from funclet.api.rules import InvalidObjectError
-from funclet.reconcile.world import read
+from funclet.reconcile.reading import read
 from support.objects import NOW, function_manifest, stored
 
 

@@ -25,17 +25,37 @@ class Informer:
     """All objects of some kinds. `synced` is set once it has all that existed when it began."""
 
     def __init__(
-        self, kube: KubePort, kinds: Iterable[str], indexes: Mapping[str, Index] | None = None
+        self,
+        kube: KubePort,
+        kinds: Iterable[str],
+        indexes: Mapping[str, Index] | None = None,
+        *,
+        on_error: Callable[[Exception], None] | None = None,
     ) -> None:
-        """`indexes`: by name; the objects that an owner's uid has are always found under OWNER."""
+        """`indexes`: by name; the objects that an owner's uid has are always found under OWNER.
+
+        `on_error` is told each time that a watch breaks; it must not block.
+        """
         self.synced = asyncio.Event()
         self._kube = kube
+        self._on_error = on_error
         self._kinds = tuple(kinds)
         self._objects: dict[str, dict[Key, Object]] = {kind: {} for kind in self._kinds}
         self._indexes: dict[str, Index] = {OWNER: owner_uids, **(indexes or {})}
         self._found: dict[tuple[str, Hashable], set[Key]] = defaultdict(set)
         self._subscribers: list[Subscriber] = []
         self._deleted: OrderedDict[Key, int] = OrderedDict()
+        #: known, and not told of since `begin`
+        self._unseen: set[Key] = set()
+        #: whether all that exists has been told since `begin`
+        self._listed = True
+        #: taken by `put` since `begin`
+        self._written: set[Key] = set()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What is watched."""
+        return self._kinds
 
     def get(self, key: Key) -> Object | None:
         """Read an object as it was last seen."""
@@ -49,48 +69,99 @@ class Informer:
         """Tell of every change from now on; the call must not block."""
         self._subscribers.append(subscriber)
 
+    def dump(self) -> list[Object]:
+        """Give all objects, for `restore` to take in another life."""
+        return [found for objects in self._objects.values() for found in objects.values()]
+
+    def restore(self, objects: Iterable[Object]) -> None:
+        """Take what an earlier life knew, where nothing newer is known; it is not `synced` by that."""
+        for found in objects:
+            if found["kind"] in self._objects:
+                self._take(key_of(found), found, deleted=False)
+
     async def run(self) -> None:
         """Watch for ever; a watch that breaks is begun again, later each time."""
         retry = _FIRST_RETRY
         while True:
+            self.begin()
             try:
                 await self._follow()
-                retry = _FIRST_RETRY
-            except (KubeError, OSError):
+            except (KubeError, OSError) as error:
+                if self._on_error is not None:
+                    self._on_error(error)
+                # Whoever had told all that exists before it broke is worth asking at once.
+                retry = _FIRST_RETRY if self._listed else min(retry * 2, _LONGEST_RETRY)
                 await asyncio.sleep(retry)
-                retry = min(retry * 2, _LONGEST_RETRY)
 
     async def _follow(self) -> None:
-        unseen = {key for objects in self._objects.values() for key in objects}
         watch = cast("AsyncGenerator[Change, None]", self._kube.watch(*self._kinds))
         async with aclosing(watch) as changes:
             async for change in changes:
-                if change.type == "SYNCED":
-                    for key in unseen:
-                        self._remove(key)
-                    unseen = set()
-                    self.synced.set()
-                elif change.object is not None and change.key is not None:
-                    unseen.discard(change.key)
-                    self._take(change.key, change.object, deleted=change.type == "DELETED")
+                self.take(change)
+
+    def begin(self) -> None:
+        """Expect to be told of all that exists by `take`, as ADDED, and then SYNCED: what is not told is gone."""
+        self._unseen = {key for objects in self._objects.values() for key in objects}
+        self._listed = False
+        self._written.clear()
+
+    def take(self, change: Change) -> None:
+        """Take one step of a watch, whoever watches."""
+        if change.type == "SYNCED":
+            for key in self._unseen:
+                self._remove(key)
+            self._unseen = set()
+            self._listed = True
+            self.synced.set()
+        elif change.object is not None and change.key is not None:
+            self._unseen.discard(change.key)
+            # A server whose memory was restored tells of older objects, and they are the ones that exist.
+            anew = not self._listed and change.key not in self._written
+            self._take(change.key, change.object, deleted=change.type == "DELETED", anew=anew)
+
+    async def resync(self) -> None:
+        """List everything: take what was missed, and prune what is gone. Raises KubeError, changing nothing."""
+        before = {kind: dict(objects) for kind, objects in self._objects.items()}
+        found = {kind: await self._kube.list(kind) for kind in self._kinds}
+        for kind, objects in found.items():
+            listed = {key_of(each): each for each in objects}
+            for key, each in listed.items():
+                # What did not change meanwhile is as it was listed, even where that is older: see `take`.
+                known = before[kind].get(key)
+                anew = known is not None and self.get(key) is known
+                self._take(key, each, deleted=False, anew=anew)
+            for key, old in before[kind].items():
+                # What changed while the list was made is newer than the list.
+                if key not in listed and self.get(key) is old:
+                    self._remove(key)
+        self._listed = True
+        self.synced.set()
 
     def put(self, written: Object) -> None:
         """Take what a write answered, so that the writer reads its own write before the watch tells of it."""
-        self._take(key_of(written), written, deleted=False)
+        key = key_of(written)
+        if not self._listed:
+            self._written.add(key)
+            self._unseen.discard(key)
+        self._take(key, written, deleted=False)
 
-    def _take(self, key: Key, seen: Object, *, deleted: bool) -> None:
-        version = resource_version(seen)
+    def _take(self, key: Key, seen: Object, *, deleted: bool, anew: bool = False) -> None:
+        version, before = resource_version(seen), self.get(key)
         if deleted:
-            self._deleted[key] = version
-            if len(self._deleted) > _TOMBSTONES:
-                self._deleted.popitem(last=False)
-            self._remove(key)
+            self._bury(key, version)
+            # What was made anew under this name, and is known from its write, is not what went.
+            if before is not None and resource_version(before) <= version:
+                self._replace(key, before, None)
             return
-        before = self.get(key)
         known = self._deleted.get(key, 0) if before is None else resource_version(before)
         # A write's answer and the watch race: what is older, or known, is no news.
-        if version > known:
+        if version > known or (anew and version != known):
             self._replace(key, before, seen)
+
+    def _bury(self, key: Key, version: int) -> None:
+        self._deleted[key] = version
+        if len(self._deleted) > _TOMBSTONES:
+            self._deleted.popitem(last=False)
 
     def _remove(self, key: Key) -> None:
         before = self.get(key)

@@ -1,8 +1,10 @@
 """Reading plain objects: their key, age and owners."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from funclet.plan.drift import is_foreign
 from funclet.plan.plan import Key
 
 DEFAULT_NAMESPACE = "default"
@@ -28,3 +30,21 @@ def controller_uid(manifest: Mapping[str, Any]) -> str | None:
     """Name the owner that made the object."""
     references = manifest["metadata"].get("ownerReferences") or ()
     return next((reference["uid"] for reference in references if reference.get("controller")), None)
+
+
+def lean(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out who manages which field: much of an object, and read by nobody here.
+
+    Of a Deployment's, what strangers manage stays: that is how their additions are seen.
+    """
+    metadata = {name: value for name, value in found["metadata"].items() if name != "managedFields"}
+    if found.get("kind") == "Deployment":
+        strangers = [each for each in found["metadata"].get("managedFields") or () if is_foreign(each)]
+        if strangers:
+            metadata["managedFields"] = strangers
+    return {**found, "metadata": metadata}
+
+
+def micro_time(moment: datetime) -> str:
+    """Write a time as metav1.MicroTime does."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

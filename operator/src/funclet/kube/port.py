@@ -73,7 +73,7 @@ class KubePort(Protocol):
         ...
 
     async def patch_status(self, key: Key, status: Mapping[str, Any], *, manager: str) -> Object:
-        """Replace the whole status. Raises NotFoundError."""
+        """Make all that this manager says of the status be this; what others said stays. Raises NotFoundError."""
         ...
 
     async def delete(self, key: Key, *, uid: str | None = None) -> None:

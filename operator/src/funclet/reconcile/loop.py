@@ -2,16 +2,23 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from funclet.api.alias import Alias
+from funclet.api.function import Function
+from funclet.api.function_version import FunctionVersion
 from funclet.kube.objects import controller_uid, key_of
 from funclet.kube.port import ConflictError, KubePort, NotFoundError, Object
 from funclet.plan import reasons
 from funclet.plan.plan import Event, Key, Plan
 from funclet.plan.revision import Platform, Revision
+from funclet.plan.route_table import build_route, keep_serving
 from funclet.plan.routes import LATEST, FunctionRoute
+from funclet.plan.status import GATEWAYS_FIELDS
+from funclet.reconcile.children import KINDS, ChildrenKeeper
 from funclet.reconcile.planning import Planning
 from funclet.reconcile.queue import KeyQueue
 from funclet.reconcile.related import related
@@ -23,6 +30,10 @@ MANAGER = "funclet"
 WORKERS = 8
 #: told of each failure: which object, what happened, seconds until the next try
 OnError = Callable[[Key, Exception, float], None]
+
+
+def _own(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in status.items() if name not in GATEWAYS_FIELDS}
 
 
 class NotOwnedError(ConflictError):
@@ -48,17 +59,26 @@ class Reconciler:
         on_error: OnError | None = None,
         now: Callable[[], str] = utc_now,
         queue: KeyQueue | None = None,
+        children: ChildrenKeeper | None = None,
+        allowed: asyncio.Event | None = None,
     ) -> None:
-        """`on_route` and `on_error` are called in the event loop, and must not block or raise."""
-        self.informer = informer_for(kube)
+        """`on_route` and `on_error` are called in the event loop, and must not block or raise.
+
+        With `children`, revisions have Deployments. Where `allowed` is not set, changes wait until it is.
+        """
+        kinds, indexes = (KINDS, children.indexes) if children is not None else ((), {})
+        self.informer = informer_for(kube, kinds=kinds, indexes=indexes)
         self._kube = kube
+        self._children = children
+        self._platform = platform
         self._now = now
         self._on_error = on_error
         self._queue = queue or KeyQueue()
         world = World(self.informer)
-        self._planning = Planning(world, platform, code, revisions or NoRevisions())
-        self._routes = RouteKeeper(world, platform, self._planning.known_code, on_route)
+        self._planning = Planning(world, platform, code, revisions or NoRevisions(), children)
+        self._routes = RouteKeeper(world, self._build_route, on_route)
         self._stopping = asyncio.Event()
+        self._allowed = allowed
         self.informer.subscribe(self._changed)
 
     @property
@@ -71,19 +91,25 @@ class Reconciler:
         """Whether all that is known has been dealt with; what waits for a retry does not count."""
         return self.informer.synced.is_set() and self._queue.idle
 
-    async def run(self) -> None:
-        """Work until `stop`."""
-        watching = asyncio.create_task(self.informer.run())
+    @property
+    def queued(self) -> int:
+        """How many objects wait to be looked at."""
+        return len(self._queue)
+
+    async def run(self, *, watching: bool = True) -> None:
+        """Work until `stop`; without `watching`, somebody else feeds the informer."""
+        watch = self.informer.run() if watching else self._stopping.wait()
+        watcher: asyncio.Task[object] = asyncio.create_task(watch)
         workers = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
         try:
             stopping = asyncio.create_task(self._stopping.wait())
             # None of these ends by itself: whichever does so failed, and that is told to whoever runs this.
-            await asyncio.wait({stopping, watching, *workers}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, watcher, *workers}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._queue.close()
-            for task in (stopping, watching, *workers):
+            for task in (stopping, watcher, *workers):
                 task.cancel()
-            ended = await asyncio.gather(stopping, watching, *workers, return_exceptions=True)
+            ended = await asyncio.gather(stopping, watcher, *workers, return_exceptions=True)
         for outcome in ended:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -106,6 +132,17 @@ class Reconciler:
                 if manifest["spec"].get("version") == revision.version:
                     self.poke(key_of(manifest))
 
+    def _build_route(
+        self,
+        function: Function,
+        versions: Sequence[FunctionVersion],
+        aliases: Sequence[Alias],
+        before: FunctionRoute | None,
+    ) -> FunctionRoute:
+        route = build_route(function, versions, aliases, self._platform, self._planning.known_code)
+        latest = self._planning.admissible(function, route.versions[LATEST])
+        return keep_serving(replace(route, versions={**route.versions, LATEST: latest}), before)
+
     def _changed(self, key: Key, before: Object | None, after: Object | None) -> None:
         for each in related(key, before, after, self.informer.find):
             self._queue.add(each)
@@ -118,6 +155,8 @@ class Reconciler:
         while True:
             key = await self._queue.get()
             try:
+                if self._allowed is not None:
+                    await self._allowed.wait()
                 await self._attempt(key)
             finally:
                 self._queue.done(key)
@@ -140,6 +179,8 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> float | None:
         """Do what the plan for this object says; gives the seconds after which to look again."""
+        if self._children is not None:
+            await self._children.look_again(key)
         before = self.informer.get(key)
         plan = await self._planning.plan(key, self._now())
         if plan is None or before is None:
@@ -147,6 +188,9 @@ class Reconciler:
         await self._delete(plan)
         if plan.status_before is not None:
             await self._write_status(key, plan.status_before)
+        requeue = [plan.requeue_after] if plan.requeue_after is not None else []
+        if self._children is not None and plan.creates:
+            requeue += await self._create(self._children, plan.creates)
         for manifest in plan.applies:
             await self._apply(manifest)
         # A status says what can be called, so the route comes first.
@@ -155,7 +199,18 @@ class Reconciler:
             await self._write_status(key, plan.status)
         for event in plan.events:
             await self._kube.record(key, event)
-        return plan.requeue_after
+        return min(requeue, default=None)
+
+    async def _create(self, children: ChildrenKeeper, creates: Sequence[Mapping[str, Any]]) -> list[float]:
+        """Make children; gives when to look again, where one cannot be made."""
+        requeue = []
+        for manifest in creates:
+            made = await children.create(manifest)
+            if isinstance(made, float):
+                requeue.append(made)
+            else:
+                self.informer.put(made)
+        return requeue
 
     async def _delete(self, plan: Plan) -> None:
         for key in plan.deletes:
@@ -166,7 +221,7 @@ class Reconciler:
 
     async def _write_status(self, key: Key, status: Mapping[str, Any]) -> None:
         known = self.informer.get(key)
-        if known is None or known.get("status", {}) == status:
+        if known is None or _own(known.get("status", {})) == status:
             return
         # An object that is gone needs no status.
         with contextlib.suppress(NotFoundError):

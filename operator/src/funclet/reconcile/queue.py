@@ -22,6 +22,10 @@ class KeyQueue:
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake = asyncio.Semaphore(0)
 
+    def __len__(self) -> int:
+        """How many keys wait to be worked on, those of later tries left out."""
+        return len(self._waiting)
+
     def add(self, key: Key) -> None:
         """Have the key worked on soon: once, however often it is added before that."""
         self._cancel(key)

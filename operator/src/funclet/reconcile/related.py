@@ -4,7 +4,10 @@ from collections.abc import Callable, Hashable, Iterable
 
 from funclet.kube.objects import key_of
 from funclet.kube.port import Object
+from funclet.plan.labels import FUNCTION, VERSION
 from funclet.plan.plan import Key
+from funclet.plan.routes import LATEST
+from funclet.reconcile.children import KINDS as CHILDREN
 
 #: an informer's index: its name and a value give objects
 Find = Callable[[str, Hashable], Iterable[Object]]
@@ -12,11 +15,26 @@ Find = Callable[[str, Hashable], Iterable[Object]]
 
 def related(key: Key, before: Object | None, after: Object | None, find: Find) -> set[Key]:
     """Name the object itself, and those whose plan reads what has changed in it."""
+    there = [manifest for manifest in (before, after) if manifest is not None]
+    if key.kind in CHILDREN:
+        return {owner for manifest in there for owner in _owners(key, manifest, find)}
     if before is not None and after is not None and _seen_by_others(before) == _seen_by_others(after):
         return {key}
-    there = [manifest for manifest in (before, after) if manifest is not None]
     reads = _of_function if key.kind == "Function" else _of_child
     return {key}.union(*(reads(key, _spec(manifest), find) for manifest in there))
+
+
+def _owners(key: Key, child: Object, find: Find) -> set[Key]:
+    """Name whoever tells of a child: its Function, and its FunctionVersion where it is one's."""
+    annotations = child["metadata"].get("annotations") or {}
+    function, version = annotations.get(FUNCTION), annotations.get(VERSION)
+    if not function:
+        return set()
+    owners = {Key("Function", key.namespace, function)}
+    if version != LATEST:
+        versions = find("of", ("FunctionVersion", key.namespace, function))
+        owners |= _keys(each for each in versions if _spec(each).get("version") == version)
+    return owners
 
 
 def _of_function(key: Key, spec: Object, find: Find) -> set[Key]:

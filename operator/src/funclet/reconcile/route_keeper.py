@@ -1,33 +1,32 @@
 """The routes of all functions, rebuilt one function at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from funclet.api.alias import Alias
+from funclet.api.function import Function
+from funclet.api.function_version import FunctionVersion
 from funclet.kube.port import Object
 from funclet.plan.owners import older
 from funclet.plan.plan import Key
-from funclet.plan.revision import Platform
-from funclet.plan.route_table import CodeOf, RouteKey, build_route, keep_serving
+from funclet.plan.route_table import RouteKey
 from funclet.plan.routes import FunctionRoute
 from funclet.reconcile.world import World
 
 #: told of each change: which function, and its route; None where it can be called no more
 OnRoute = Callable[[RouteKey, FunctionRoute | None], None]
+#: makes the route of a function from itself, its versions, its aliases and the route that it had
+BuildRoute = Callable[
+    [Function, Sequence[FunctionVersion], Sequence[Alias], FunctionRoute | None], FunctionRoute
+]
 
 
 class RouteKeeper:
     """`routes` is always the present table."""
 
-    def __init__(
-        self,
-        world: World,
-        platform: Platform,
-        code: CodeOf,
-        on_route: OnRoute | None = None,
-    ) -> None:
+    def __init__(self, world: World, build: BuildRoute, on_route: OnRoute | None = None) -> None:
         self.routes: dict[RouteKey, FunctionRoute] = {}
         self._world = world
-        self._platform = platform
-        self._code = code
+        self._build_route = build
         self._on_route = on_route
         #: under which Lambda names each Function, by its key, was last routed
         self._names: dict[Key, str] = {}
@@ -53,7 +52,7 @@ class RouteKeeper:
         """Route a Lambda name to its holder, if it has one."""
         where = (namespace, name)
         before = self.routes.get(where)
-        after = keep_serving(route, before) if (route := self._build(namespace, name)) is not None else None
+        after = self._build(namespace, name, before)
         if after == before:
             return
         if after is None:
@@ -63,7 +62,7 @@ class RouteKeeper:
         if self._on_route is not None:
             self._on_route(where, after)
 
-    def _build(self, namespace: str, name: str) -> FunctionRoute | None:
+    def _build(self, namespace: str, name: str, before: FunctionRoute | None) -> FunctionRoute | None:
         holder = None
         for function in self._world.called(namespace, name):
             if holder is None or older(function, holder):
@@ -73,4 +72,4 @@ class RouteKeeper:
         own = holder.metadata.name
         versions = self._world.versions(namespace, own)
         aliases = self._world.aliases(namespace, own)
-        return build_route(holder, versions, aliases, self._platform, self._code)
+        return self._build_route(holder, versions, aliases, before)

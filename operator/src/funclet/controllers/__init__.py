@@ -1,0 +1,1 @@
+"""Kopf around the reconcile loop: watches and lifecycle, nothing that decides."""

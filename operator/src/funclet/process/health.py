@@ -1,0 +1,51 @@
+"""Health, readiness and metrics, as every process answers them."""
+
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+#: what is not ready yet, each in a few words; nothing when all is
+Readiness = Callable[[], Iterable[str]]
+
+
+def health_routes(registry: CollectorRegistry, waits_for: Readiness) -> list[web.RouteDef]:
+    """Routes for `PATHS`."""
+    return [
+        web.get("/healthz", _health),
+        web.get("/readyz", _readiness(waits_for)),
+        web.get("/metrics", _metrics(registry)),
+    ]
+
+
+def health_application(registry: CollectorRegistry, waits_for: Readiness) -> web.Application:
+    """Make an application that has these routes alone."""
+    app = web.Application()
+    app.add_routes(health_routes(registry, waits_for))
+    return app
+
+
+async def _health(_request: web.Request) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+def _readiness(waits_for: Readiness) -> Handler:
+    async def ready(_request: web.Request) -> web.Response:
+        missing = list(waits_for())
+        if not missing:
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text="".join(f"waiting for {what}\n" for what in missing))
+
+    return ready
+
+
+def _metrics(registry: CollectorRegistry) -> Handler:
+    async def metrics(request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+
+    return metrics

@@ -1,0 +1,146 @@
+"""What a process on a cluster is told, and how it refuses what it cannot use."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from funclet.process.settings import (
+    GatewaySettings,
+    OperatorSettings,
+    ProcessSettings,
+    SettingsError,
+    read_platform,
+    read_settings,
+)
+from support.rendering import platform_file
+
+OPERATOR = {
+    "FUNCLET_PLATFORM": "/etc/funclet/platform.yaml",
+    "FUNCLET_KEYS": "/etc/funclet/keys",
+    "FUNCLET_IDENTITY": "funclet-operator-x7k2m",
+    "FUNCLET_NAMESPACE": "funclet-system",
+}
+GATEWAY = {**OPERATOR, "FUNCLET_POD_IP": "10.1.2.3", "FUNCLET_CACHE": "/var/cache/funclet"}
+
+
+def read(monkeypatch: pytest.MonkeyPatch, kind: type[ProcessSettings], environment: dict[str, str]) -> Any:
+    for name in (*GATEWAY, "FUNCLET_NAMESPACES", "FUNCLET_AUTH", "FUNCLET_PORT", "FUNCLET_ADMIN_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return read_settings(kind)
+
+
+def test_the_least_that_an_operator_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read(monkeypatch, OperatorSettings, OPERATOR)
+    assert settings.namespaces == ()
+    assert (settings.admin_host, settings.admin_port, settings.log_format) == ("0.0.0.0", 8701, "JSON")
+    assert settings.platform == Path("/etc/funclet/platform.yaml")
+
+
+def test_the_least_that_a_gateway_needs_lets_nobody_in_without_a_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = read(monkeypatch, GatewaySettings, GATEWAY)
+    assert settings.auth == "Kubernetes"
+    assert (settings.port, settings.admin_port, settings.internal_port) == (8700, 8701, 8702)
+
+
+@pytest.mark.parametrize(
+    ("text", "namespaces"),
+    [
+        ("", ()),
+        ("shop", ("shop",)),
+        ("shop,bank", ("shop", "bank")),
+        (" shop , ,bank,", ("shop", "bank")),
+        (",", ()),
+    ],
+)
+def test_namespaces_are_a_list_with_commas(
+    monkeypatch: pytest.MonkeyPatch, text: str, namespaces: tuple[str, ...]
+) -> None:
+    assert (
+        read(monkeypatch, OperatorSettings, {**OPERATOR, "FUNCLET_NAMESPACES": text}).namespaces == namespaces
+    )
+
+
+Change = dict[str, str | None]
+BAD: list[tuple[type[ProcessSettings], Change, str]] = [
+    *[(OperatorSettings, Change({name: None}), name) for name in OPERATOR],
+    *[(GatewaySettings, Change({name: None}), name) for name in GATEWAY],
+    (OperatorSettings, {"FUNCLET_IDENTITY": ""}, "FUNCLET_IDENTITY"),
+    (OperatorSettings, {"FUNCLET_IDENTITY": "x" * 254}, "FUNCLET_IDENTITY"),
+    (OperatorSettings, {"FUNCLET_NAMESPACE": ""}, "FUNCLET_NAMESPACE"),
+    (OperatorSettings, {"FUNCLET_NAMESPACE": "x" * 64}, "FUNCLET_NAMESPACE"),
+    (OperatorSettings, {"FUNCLET_ADMIN_PORT": "http"}, "FUNCLET_ADMIN_PORT"),
+    (OperatorSettings, {"FUNCLET_ADMIN_PORT": "65536"}, "FUNCLET_ADMIN_PORT"),
+    (OperatorSettings, {"FUNCLET_ADMIN_PORT": "-1"}, "FUNCLET_ADMIN_PORT"),
+    (OperatorSettings, {"FUNCLET_ADMIN_PORT": "tcp://10.0.0.1:8701"}, "FUNCLET_ADMIN_PORT"),
+    (OperatorSettings, {"FUNCLET_LOG_FORMAT": "yaml"}, "FUNCLET_LOG_FORMAT"),
+    (GatewaySettings, {"FUNCLET_AUTH": "none"}, "FUNCLET_AUTH"),
+    (GatewaySettings, {"FUNCLET_AUTH": ""}, "FUNCLET_AUTH"),
+    (GatewaySettings, {"FUNCLET_PORT": "8700 " + "x"}, "FUNCLET_PORT"),
+    (GatewaySettings, {"FUNCLET_HELD_MEGABYTES": "0"}, "FUNCLET_HELD_MEGABYTES"),
+    (GatewaySettings, {"FUNCLET_HELD_MEGABYTES": "1e9"}, "FUNCLET_HELD_MEGABYTES"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "named"), BAD, ids=[f"{kind.__name__} {change}" for kind, change, _ in BAD]
+)
+def test_a_variable_that_is_missing_or_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch, kind: type[ProcessSettings], change: Change, named: str
+) -> None:
+    base: Change = {**(GATEWAY if kind is GatewaySettings else OPERATOR), **change}
+    environment = {name: value for name, value in base.items() if value is not None}
+    with pytest.raises(SettingsError) as caught:
+        read(monkeypatch, kind, environment)
+    assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [named]
+
+
+def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(monkeypatch, GatewaySettings, {})
+    assert {line.partition(":")[0] for line in str(caught.value).splitlines()} == set(GATEWAY)
+
+
+def test_variables_that_kubernetes_makes_of_services_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = {"FUNCLET_GATEWAY_SERVICE_HOST": "10.0.0.1", "FUNCLET_GATEWAY_PORT": "tcp://10.0.0.1:80"}
+    assert (
+        read(monkeypatch, OperatorSettings, {**OPERATOR, **services}).identity == OPERATOR["FUNCLET_IDENTITY"]
+    )
+
+
+def test_a_platform_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text(yaml.safe_dump(platform_file()))
+    assert read_platform(file).region == "us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xff\xfe", "FUNCLET_PLATFORM"),
+        (b"region: [", "is not YAML"),
+        (b"", "must be a mapping"),
+        (b"- a", "must be a mapping"),
+        (b"region: us-east-1", "gatewayInternalUrl: is required"),
+        (json.dumps({**platform_file(), "region": "EU"}).encode(), "platform.yaml: region"),
+        (json.dumps({**platform_file(), "hologram": 1}).encode(), "hologram: is not a known field"),
+        (json.dumps(platform_file(pods={"runAsUser": 0})).encode(), "pods.runAsUser: must be at least 1"),
+    ],
+    ids=str,
+)
+def test_a_platform_file_that_cannot_be_used_says_why(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=words.replace("[", r"\[")):
+        read_platform(file)
+
+
+def test_a_platform_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"FUNCLET_PLATFORM: .*absent\.yaml"):
+        read_platform(tmp_path / "absent.yaml")
