@@ -2,65 +2,30 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
 
 import pytest
 
-from funclet.gateway import gateway as gateway_module
 from funclet.gateway.gateway import Gateway
-from funclet.gateway.settings import LOCAL_HOSTS, GatewaySettings, ListenerLimits
 from support.gateway import (
+    PATH,
     FakeStarter,
     HttpAnswer,
     exchange,
     invoke_bytes,
+    is_closed,
     read_answer,
-    route,
-    serving,
+    request,
 )
 
 LIMIT = 6 * 1024 * 1024
-PATH = b"/2015-03-31/functions/hello/invocations"
-LIMITS = ListenerLimits(
-    header=0.3, body_idle=0.3, request=1.0, keep_alive=0.6, write_idle=0.3, connections=50, held_requests=20
-)
-
-
-@pytest.fixture
-async def starter() -> FakeStarter:
-    """Instances that echo."""
-    return FakeStarter()
-
-
-@pytest.fixture
-async def gateway(starter: FakeStarter, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
-    """A gateway as on a laptop, with short deadlines."""
-    monkeypatch.setattr(gateway_module, "_SWEEP", 0.02)
-    settings = GatewaySettings(allowed_hosts=LOCAL_HOSTS, listener=LIMITS)
-    async with serving(starter, route(), settings=settings) as gateway:
-        yield gateway
-
-
-def request(
-    *lines: bytes,
-    target: bytes = PATH,
-    version: bytes = b"HTTP/1.1",
-    host: bytes = b"Host: localhost",
-    body: bytes = b"",
-) -> bytes:
-    head = [b"POST " + target + b" " + version, *([host] if host else []), *lines]
-    return b"\r\n".join(head) + b"\r\n\r\n" + body
-
-
-async def is_closed(reader: asyncio.StreamReader) -> bool:
-    async with asyncio.timeout(5.0):
-        try:
-            return await reader.read() == b""
-        except ConnectionError:
-            return True
-
-
 CL = b"Content-Length: 2"
+CHUNKED = b"Transfer-Encoding: chunked"
+
+
+@pytest.fixture
+def gateway(hasty: Gateway) -> Gateway:
+    """A gateway with short deadlines."""
+    return hasty
 
 
 @pytest.mark.parametrize(
@@ -170,6 +135,7 @@ async def test_a_head_over_its_cap_is_refused(gateway: Gateway, starter: FakeSta
         (request(CL, b"X-Amz-Invocation-Type: Event", body=b"{}"), 400, "InvalidParameterValueException"),
         (request(CL, body=b"{x"), 400, "InvalidRequestContentException"),
         (request(b"Content-Length: 20000", body=b"[" * 20000), 400, "InvalidRequestContentException"),
+        (request(b"Content-Length: 100000", body=b"[" * 100_000), 400, "InvalidRequestContentException"),
     ],
 )
 async def test_what_is_not_served_gets_an_answer_like_that_of_aws(
@@ -181,9 +147,6 @@ async def test_what_is_not_served_gets_an_answer_like_that_of_aws(
     assert "x-amzn-requestid" in answer.headers
     assert answer.json().keys() & {"message", "Message"}
     assert starter.started == []
-
-
-CHUNKED = b"Transfer-Encoding: chunked"
 
 
 @pytest.mark.parametrize(
@@ -341,6 +304,10 @@ async def both_lanes(gateway: Gateway, data: bytes) -> tuple[HttpAnswer, HttpAns
         invoke_bytes("hello:1", query="?Qualifier=2"),
         invoke_bytes("a%20b"),
         invoke_bytes(body=b"{"),
+        invoke_bytes(body=b"[" * 100_000 + b"]" * 100_000),
+        invoke_bytes(body=b'{"a":' * 100_000),
+        invoke_bytes(body=b"[" + b"[]," * 100_000 + b"[]]"),
+        invoke_bytes(body=b"[" + b"[]," * 100_000),
         invoke_bytes(host="evil.example"),
         invoke_bytes(headers={"Origin": "http://a"}),
         request(b"Content-Length: %d" % (LIMIT + 1)),

@@ -1,7 +1,6 @@
 """Calls that compete: caps, waiters, vanished clients, starts that fail, instances that come and go."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -9,7 +8,7 @@ from funclet.gateway.gateway import Gateway
 from funclet.gateway.ports import InvokeRequest, StartError
 from funclet.gateway.settings import GatewaySettings, SlotLimits
 from funclet.lambda_api.errors import LambdaApiError
-from funclet.plan.routes import Target
+from funclet.plan.routes import FunctionRoute, Target
 from support.gateway import (
     FakeStarter,
     Received,
@@ -26,16 +25,9 @@ from support.gateway import (
 
 
 @pytest.fixture
-async def starter() -> FakeStarter:
-    """Instances that echo."""
-    return FakeStarter()
-
-
-@pytest.fixture
-async def gateway(starter: FakeStarter) -> AsyncIterator[Gateway]:
-    """A gateway with one function."""
-    async with serving(starter, route(versions={"1": revision("hello", "1")})) as gateway:
-        yield gateway
+def function() -> FunctionRoute:
+    """A function with a version."""
+    return route(versions={"1": revision("hello", "1")})
 
 
 async def test_over_reserved_concurrency_calls_are_throttled_at_once(starter: FakeStarter) -> None:

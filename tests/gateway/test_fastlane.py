@@ -4,63 +4,16 @@ import asyncio
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typing_extensions import override
 
 from funclet.gateway.fastlane import FastLane
 from funclet.gateway.gateway import Gateway
 from funclet.gateway.settings import GatewaySettings
 from support.gateway import FakeStarter, invoke_bytes, route, table, until
-
-
-class Wire(asyncio.Transport):
-    """A transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.closed = False
-        self.reading = True
-
-    @override
-    def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
-        self.written += bytes(data)
-
-    @override
-    def close(self) -> None:
-        self.closed = True
-
-    @override
-    def abort(self) -> None:
-        self.closed = True
-
-    @override
-    def is_closing(self) -> bool:
-        return self.closed
-
-    @override
-    def can_write_eof(self) -> bool:
-        return False
-
-    @override
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    @override
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    @override
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    @override
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return default
+from support.wire import Wire
 
 
 class Bench:
@@ -88,7 +41,7 @@ class Bench:
 
     async def _feed(self, pieces: list[bytes], answers: int | None) -> bytes:
         wire = Wire()
-        lane = FastLane(self.gateway._lobby)
+        lane = FastLane(self.gateway._listener)
         lane.connection_made(wire)
         for piece in pieces:
             if not wire.closed:

@@ -4,14 +4,13 @@ import asyncio
 import base64
 import json
 import socket
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from funclet.gateway.gateway import Gateway
 from funclet.gateway.settings import GatewaySettings
-from funclet.plan.routes import AliasRoute, Unavailable
+from funclet.plan.routes import AliasRoute, FunctionRoute, Unavailable
 from support.gateway import (
     FakeStarter,
     Received,
@@ -35,16 +34,9 @@ HELLO = route(versions={"1": V1}, aliases={"live": AliasRoute("1", {})})
 
 
 @pytest.fixture
-async def starter() -> FakeStarter:
-    """Instances that echo."""
-    return FakeStarter()
-
-
-@pytest.fixture
-async def gateway(starter: FakeStarter) -> AsyncIterator[Gateway]:
-    """A gateway with one function."""
-    async with serving(starter, HELLO) as gateway:
-        yield gateway
+def function() -> FunctionRoute:
+    """A function with a version."""
+    return HELLO
 
 
 async def test_an_invocation_answers_with_what_the_function_returned(gateway: Gateway) -> None:
@@ -144,6 +136,12 @@ async def test_what_does_not_exist_is_not_found(gateway: Gateway, name: str, que
     )
 
 
+async def test_another_account_is_denied(gateway: Gateway) -> None:
+    answer = await exchange(gateway.port, invoke_bytes("999999999999:function:hello:1"))
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
+    assert "arn:aws:lambda:us-east-1:999999999999:function:hello:1" in answer.json()["Message"]
+
+
 async def test_a_version_that_cannot_run_says_why(starter: FakeStarter) -> None:
     broken = route(latest=Unavailable("RuntimeUnavailable", "python9.9 is not installed."))
     async with serving(starter, broken) as gateway:
@@ -201,6 +199,18 @@ async def test_the_gateway_serves_on_a_socket_that_it_is_given(starter: FakeStar
         assert (await exchange(port, invoke_bytes())).status == 404
         await gateway.stop(0.0)
     starter.clean()
+
+
+async def test_a_gateway_that_parts_still_serves_and_ends_each_connection(gateway: Gateway) -> None:
+    gateway.part()
+    for method in ("POST", "GET"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(invoke_bytes().replace(b"POST", method.encode(), 1))
+        said = await reader.read()
+        assert b"connection: close" in said.lower()
+        writer.close()
+    assert b'"hi"' not in said
+    assert (await exchange(gateway.port, invoke_bytes())).status == 200
 
 
 async def test_stopping_finishes_what_runs_and_ends_every_instance(starter: FakeStarter) -> None:

@@ -100,6 +100,16 @@ def test_other_beginnings_are_seen_early(data: bytes) -> None:
     assert not may_become_invoke(data)
 
 
+@given(
+    st.integers(0, 60), st.binary(max_size=4) | st.sampled_from([b"\r", b"\n", b"\r\n", b"\r\nX"]), st.data()
+)
+def test_a_beginning_in_pieces_is_told_like_a_whole_one(cut: int, rest: bytes, data: st.DataObject) -> None:
+    head = GOOD[:cut] + rest
+    known = data.draw(st.integers(0, len(head)))
+    if may_become_invoke(head[:known]):
+        assert may_become_invoke(head, known) == may_become_invoke(head)
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_left(data: bytes) -> None:
     parse(data)

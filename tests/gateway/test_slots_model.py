@@ -11,7 +11,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from funclet.gateway.failure import Failure, StartFailedError
+from funclet.gateway.failure import MOVED, Failure, StartFailedError
 from funclet.gateway.pool import Place, Waiter
 from funclet.lambda_api.errors import LambdaApiError
 from support.gateway import revision
@@ -115,6 +115,53 @@ class SlotsMachine(RuleBasedStateMachine):
     def an_instance_dies(self, data: st.DataObject) -> None:
         places = sorted(self.world.slots.places(), key=lambda place: place.link.instance.id)
         self.world.slots.lost(data.draw(st.sampled_from(places)), Failure("InstanceEnded", "killed"))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def a_call_met_an_instance_that_is_occupied(self, data: st.DataObject) -> None:
+        place = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+        box: list[Waiter] = []
+
+        def deliver(given: Place | Failure | None) -> None:
+            self.waiting.remove(box[0])
+            if isinstance(given, Place):
+                self.running.append(given)
+
+        got = self.world.slots.retry(place, deliver, keep=True)
+        # It stays busy until it is given back.
+        self.running.append(place)
+        if isinstance(got, Place):
+            self.running.append(got)
+        else:
+            box.append(got)
+            self.waiting.append(got)
+
+    @rule(which=st.integers(0, 2))
+    def an_instance_appears(self, which: int) -> None:
+        self.world.adopt(REVISIONS[which])
+
+    @precondition(lambda self: self.world.slots.places())
+    @rule(data=st.data())
+    def an_instance_drains_by_itself(self, data: st.DataObject) -> None:
+        places = sorted(self.world.slots.places(), key=lambda place: place.link.instance.id)
+        self.world.slots.leave(data.draw(st.sampled_from(places)))
+
+    @rule(keep=st.sets(st.integers(0, 2)))
+    def another_gateway_becomes_home(self, keep: set[int]) -> None:
+        before, ended = len(self.running), len(self.world.ended)
+        self.world.slots.surrender()
+        assert (self.waiting, len(self.running)) == ([], before)
+        assert len(self.world.ended) == ended
+        assert all(place.busy and not place.fit for place in self.world.slots.places())
+        self.world.slots.keep({REVISIONS[index].key for index in keep})
+
+    @precondition(lambda self: self.world.pending)
+    @rule()
+    def a_start_ends_as_the_home_moved(self) -> None:
+        pool = self.world.pending.pop()
+        failure = pool.failure
+        self.world.slots.start_failed(pool, MOVED)
+        assert pool.failure is failure
 
     @rule(keep=st.sets(st.integers(0, 2)))
     def routes_change(self, keep: set[int]) -> None:

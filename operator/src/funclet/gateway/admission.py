@@ -4,13 +4,22 @@ from funclet.gateway.settings import ListenerLimits
 
 
 class Admission:
-    """Counts what both ends of the listener hold; once `closing`, nothing more is admitted."""
+    """Counts what both ends of the listener hold; once `closing`, nothing more is admitted.
+
+    While `parting`, calls are still taken, and each answer ends its connection.
+    """
 
     def __init__(self, limits: ListenerLimits) -> None:
         self._limits = limits
         self.requests = 0
         self.bytes = 0
+        self.parting = False
         self.closing = False
+
+    @property
+    def last_answers(self) -> bool:
+        """Whether an answer ends its connection."""
+        return self.parting or self.closing
 
     def enter(self) -> bool:
         """Admit a request, if there is room; pair it with `leave`."""

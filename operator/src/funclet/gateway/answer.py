@@ -14,6 +14,8 @@ _OK = 200
 _NOT_STARTED = 503
 _VALUE = re.compile(rb"[ -~]{1,8192}")
 _LONGEST_MESSAGE = 1024
+#: what the platform's own messages begin with where an invocation is told
+_OF_A_REQUEST = re.compile(r"RequestId: \S+ Error: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def meaning(answer: Answered, request: InvokeRequest) -> Meaning:
 def init_failure(payload: bytes) -> Failure:
     """Why init failed, in a sentence out of Lambda's error payload."""
     message = _field(payload, "errorMessage") or "The runtime failed in init."
+    # The revision fails in the same way whoever is told, so its status must not change from call to call.
+    message = _OF_A_REQUEST.sub("", message, count=1)
     return Failure("InitFailed", message[:_LONGEST_MESSAGE], payload)
 
 

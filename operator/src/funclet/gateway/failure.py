@@ -12,6 +12,10 @@ class Failure:
     payload: bytes | None = None
 
 
+#: told to those who wait when another gateway becomes the home of their function
+MOVED = Failure("HomeMoved", "Another gateway looks after this function now.")
+
+
 class StartFailedError(Exception):
     """A call that cannot be run because its revision does not come up."""
 

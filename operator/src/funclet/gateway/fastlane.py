@@ -5,6 +5,7 @@ One request at a time per connection, answered in order; what a client pipelines
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
@@ -16,6 +17,7 @@ from funclet.gateway import http_head
 from funclet.gateway.admission import Admission
 from funclet.gateway.front import Answer, LambdaFront, error_answer
 from funclet.gateway.http_head import Head
+from funclet.gateway.lobby import Lobby, address_of
 from funclet.gateway.settings import ListenerLimits
 from funclet.lambda_api.errors import (
     AwsError,
@@ -28,7 +30,7 @@ from funclet.lambda_api.errors import (
 from funclet.lambda_api.invoke import REQUEST_LIMIT, InvokeHead, too_large
 
 if TYPE_CHECKING:
-    from funclet.gateway.invoke import Call
+    from funclet.gateway.ports import Abandonable
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
@@ -36,6 +38,8 @@ _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for stat
 _AHEAD = 64 * 1024
 #: seconds for which what a refused client still sends is read off, so that it sees the answer
 _LINGER = 2.0
+#: bytes of a body that are copied behind its head to be one write
+_JOINED = 64 * 1024
 
 
 class State(Enum):
@@ -54,101 +58,82 @@ class State(Enum):
     CLOSED = "closed"
 
 
-class Lobby:
-    """All connections of the listener: what they share, and who has to go."""
+@dataclass(slots=True)
+class Listener:
+    """What all connections of the listener share."""
 
-    def __init__(
-        self,
-        front: LambdaFront,
-        admission: Admission,
-        limits: ListenerLimits,
-        slow_lane: Callable[[], web.RequestHandler],
-    ) -> None:
-        self.front = front
-        self.admission = admission
-        self.limits = limits
-        self.slow_lane = slow_lane
-        self.clock = asyncio.get_running_loop().time
-        #: the Date header's line; renewed by whoever sweeps
-        self.date = ""
-        self.connections: set[FastLane] = set()
-        #: those between two requests, the longest idle first
-        self.idle: dict[FastLane, None] = {}
-
-    def __call__(self) -> "FastLane":
-        """Make the protocol of a new connection."""
-        return FastLane(self)
-
-    def make_room(self) -> bool:
-        """See that one more connection is within the cap, if need be by closing the longest idle one."""
-        if len(self.connections) < self.limits.connections:
-            return True
-        longest = next(iter(self.idle), None)
-        if longest is not None:
-            longest.close()
-        return longest is not None
-
-    def sweep(self, now: float) -> None:
-        """Close the connections whose time is over."""
-        for connection in list(self.connections):
-            connection.sweep(now)
-
-    def close_idle(self) -> None:
-        """Close what is between two requests; the others close after their answer."""
-        for connection in list(self.idle):
-            connection.close()
+    front: LambdaFront
+    admission: Admission
+    lobby: Lobby
+    limits: ListenerLimits
+    slow_lane: Callable[[], web.RequestHandler]
+    clock: Callable[[], float]
+    #: the Date header's line; renewed by whoever sweeps
+    date: str = ""
 
 
 class FastLane(asyncio.Protocol):
     """One connection of the public listener."""
 
-    def __init__(self, lobby: Lobby) -> None:
-        self._lobby = lobby
-        self._limits = lobby.limits
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._lobby = listener.lobby
+        self._limits = listener.limits
+        #: whom the connection counts for; None: nobody
+        self.address: str | None = None
         self._transport = cast("asyncio.Transport", None)
         self._slow: web.RequestHandler | None = None
         self._state = State.IDLE
         self._buffer = bytearray()
         #: when the state was entered, when the body last grew, when the request began
-        self._since = self._progress = self._begun = lobby.clock()
+        self._since = self._progress = self._begun = listener.clock()
         self._fresh = True
-        self._head: Head | None = None
+        self._turned_away = False
+        #: bytes of the head that were searched for its end
+        self._searched = 0
         #: what the request asks for, or the answer that it gets once its body is read off
         self._asked: InvokeHead | AwsError | None = None
+        #: bytes of the body that are still to be taken from the buffer
+        self._left = 0
         #: bytes of the body that count as held; None: the request is not admitted
         self._held: int | None = None
-        self._call: Call | None = None
+        self._call: Abandonable | None = None
         self._keep_alive = True
         self._reading = True
-        #: bytes that the client had not taken, and since when; None while it keeps up
-        self._stalled: tuple[int, float] | None = None
+        #: the client is so far behind with taking its answers that it gets no more
+        self._full = False
+        self._written = 0
+        #: bytes that the client had taken, and since when; None: all of them
+        self._taken: tuple[int, float] | None = None
 
     # -- what happens on the connection
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        if self._lobby.admission.closing or not self._lobby.make_room():
+        if self._listener.admission.closing or not self._lobby.enter(self):
             self._state = State.CLOSED
             self._transport.abort()
             return
-        self._lobby.connections.add(self)
-        self._lobby.idle[self] = None
+        self.address = address_of(transport.get_extra_info("peername"))
+        if self._lobby.seat(self):
+            self._lobby.rests(self)
+        else:
+            self._turned_away = True
 
     @override
     def data_received(self, data: bytes) -> None:
         if self._slow is not None:
             self._slow.data_received(data)
             return
-        if self._state is State.LINGER:
+        if self._state is State.LINGER or self._state is State.CLOSED:
             return
         self._buffer += data
-        if self._state is State.CALL:
-            if len(self._buffer) > _AHEAD:
-                self._reading = False
-                self._transport.pause_reading()
-        else:
+        if self._state is not State.CALL:
             self._pump()
+        if len(self._buffer) > _AHEAD and self._state in {State.CALL, State.IDLE}:
+            self._reading = False
+            self._transport.pause_reading()
 
     @override
     def eof_received(self) -> bool | None:
@@ -160,8 +145,7 @@ class FastLane(asyncio.Protocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lobby.connections.discard(self)
-        self._lobby.idle.pop(self, None)
+        self._lobby.leave(self)
         if self._slow is not None:
             self._slow.connection_lost(exc)
             return
@@ -175,27 +159,40 @@ class FastLane(asyncio.Protocol):
     def pause_writing(self) -> None:
         if self._slow is not None:
             self._slow.pause_writing()
-        self._stalled = (self._transport.get_write_buffer_size(), self._lobby.clock())
+        self._full = True
 
     @override
     def resume_writing(self) -> None:
         if self._slow is not None:
             self._slow.resume_writing()
-        self._stalled = None
-        if self._state is State.IDLE and self._buffer:
-            self._pump()
+        self._full = False
+        if self._state is State.IDLE:
+            self._rest()
 
     # -- time
 
     def sweep(self, now: float) -> None:
         """Close the connection if what it waits for does not come."""
-        if self._stalled is not None:
-            self._sweep_stalled(now, *self._stalled)
-        limits = self._limits
+        unsent = self._transport.get_write_buffer_size()
+        if unsent and not self._takes(unsent, now):
+            self.abort()
+            return
+        if not unsent:
+            self._taken = None
         if self._state is State.IDLE:
-            if now - self._since >= (limits.header if self._fresh else limits.keep_alive):
-                self.close()
-        elif self._state is State.HEAD:
+            self._sweep_idle(now, unsent)
+        else:
+            self._sweep_request(now)
+
+    def _sweep_idle(self, now: float, unsent: int) -> None:
+        if unsent:
+            self._since = now
+        elif now - self._since >= (self._limits.header if self._fresh else self._limits.keep_alive):
+            self.close()
+
+    def _sweep_request(self, now: float) -> None:
+        limits = self._limits
+        if self._state is State.HEAD:
             if now - self._begun >= limits.header:
                 self._refuse(request_timeout("The headers did not come in time."))
         elif self._state is State.BODY:
@@ -204,18 +201,24 @@ class FastLane(asyncio.Protocol):
         elif self._state is State.LINGER and now - self._since >= _LINGER:
             self.close()
 
-    def _sweep_stalled(self, now: float, left: int, since: float) -> None:
-        size = self._transport.get_write_buffer_size()
-        if size < left:
-            self._stalled = (size, now)
-        elif now - since >= self._limits.write_idle:
-            self._transport.abort()
+    def _takes(self, unsent: int, now: float) -> bool:
+        """Whether the client still takes what is written, with that many bytes to go."""
+        taken = self._written - unsent
+        if self._taken is None or taken != self._taken[0]:
+            self._taken = (taken, now)
+        return now - self._taken[1] < self._limits.write_idle
 
     def close(self) -> None:
         """Close the connection once what is written is sent."""
         self._state = State.CLOSED
-        self._lobby.idle.pop(self, None)
+        self._lobby.works(self)
         self._transport.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._state = State.CLOSED
+        self._lobby.works(self)
+        self._transport.abort()
 
     # -- one request after the other
 
@@ -223,7 +226,7 @@ class FastLane(asyncio.Protocol):
         """Go as far as the bytes reach."""
         going = True
         while going:
-            if self._state is State.IDLE and self._buffer:
+            if self._state is State.IDLE and self._buffer and not self._full:
                 self._enter_head()
             if self._state is State.HEAD:
                 going = self._read_head()
@@ -233,26 +236,31 @@ class FastLane(asyncio.Protocol):
                 going = False
 
     def _enter_head(self) -> None:
-        self._lobby.idle.pop(self, None)
+        if self._turned_away:
+            self._refuse(throttled("CallerRateLimitExceeded"))
+            return
+        self._lobby.works(self)
         self._fresh = False
         self._state = State.HEAD
-        self._begun = self._lobby.clock()
+        self._begun = self._listener.clock()
+        self._searched = 0
 
     def _read_head(self) -> bool:
         buffer = self._buffer
-        end = buffer.find(http_head.END) + len(http_head.END)
+        end = buffer.find(http_head.END, max(0, self._searched - len(http_head.END))) + len(http_head.END)
         if end < len(http_head.END):
-            if not http_head.may_become_invoke(buffer):
+            if not http_head.may_become_invoke(buffer, self._searched):
                 self._hand_over()
             elif len(buffer) > self._limits.head_bytes:
                 self._refuse(head_too_large())
+            self._searched = len(buffer)
             return False
         if end > self._limits.head_bytes:
             self._refuse(head_too_large())
             return False
         data = bytes(buffer[:end])
         head = http_head.parse(data) if data.startswith(http_head.BEGINNING) else None
-        asked = None if head is None else self._lobby.front.head(head.target, head.headers)
+        asked = None if head is None else self._listener.front.head(head.target, head.headers)
         if head is None or asked is None:
             self._hand_over()
             return False
@@ -264,7 +272,7 @@ class FastLane(asyncio.Protocol):
 
     def _admit(self, head: Head, asked: InvokeHead | AwsError) -> bool:
         """Decide from the head whether the body is wanted."""
-        admission = self._lobby.admission
+        admission = self._listener.admission
         if head.length > REQUEST_LIMIT:
             self._refuse(too_large())
             return False
@@ -279,34 +287,50 @@ class FastLane(asyncio.Protocol):
             if isinstance(asked, AwsError):
                 self._refuse(asked)
                 return False
-            self._transport.write(_CONTINUE)
-        self._head, self._asked = head, asked
+            self._send(_CONTINUE)
+        self._asked, self._left = asked, head.length
         self._keep_alive = head.keep_alive
         self._state = State.BODY
         self._progress = self._begun
         return True
 
     def _read_body(self) -> bool:
-        head, asked = self._head, self._asked
-        if head is None or asked is None:
+        asked = self._asked
+        if asked is None:
             raise RuntimeError("a body is read before its head")
-        buffer = self._buffer
-        if not self._hold(min(len(buffer), head.length)):
-            self._refuse(throttled("ConcurrentInvocationLimitExceeded"))
-            return False
-        if len(buffer) < head.length:
-            self._progress = self._lobby.clock()
-            return False
-        body = bytes(buffer[: head.length])
-        del buffer[: head.length]
-        self._state = State.CALL
         if isinstance(asked, AwsError):
-            self._respond(error_answer(asked))
+            self._skip_body(asked)
         else:
-            call = self._lobby.front.begin(asked, body, self._respond)
-            if self._state is State.CALL:
-                self._call = call
+            self._take_body(asked)
         return False
+
+    def _skip_body(self, error: AwsError) -> None:
+        """Let go of what came of an unwanted body; the answer follows its end."""
+        skipped = min(len(self._buffer), self._left)
+        del self._buffer[:skipped]
+        self._left -= skipped
+        if self._left:
+            self._progress = self._listener.clock()
+            return
+        self._state = State.CALL
+        self._respond(error_answer(error))
+
+    def _take_body(self, asked: InvokeHead) -> None:
+        buffer = self._buffer
+        if not self._hold(min(len(buffer), self._left)):
+            self._refuse(throttled("ConcurrentInvocationLimitExceeded"))
+            return
+        if len(buffer) < self._left:
+            self._progress = self._listener.clock()
+            return
+        # One copy of what may be megabytes.
+        with memoryview(buffer) as view:
+            body = bytes(view[: self._left])
+        del buffer[: self._left]
+        self._state = State.CALL
+        call = self._listener.front.begin(asked, body, self._respond)
+        if self._state is State.CALL:
+            self._call = call
 
     # -- answers
 
@@ -316,19 +340,24 @@ class FastLane(asyncio.Protocol):
         self._give_back()
         if self._state is not State.CALL:
             return
-        keep_alive = self._keep_alive and not self._lobby.admission.closing
+        keep_alive = self._keep_alive and not self._listener.admission.last_answers
         self._write(answer, keep_alive=keep_alive)
         if not keep_alive:
             self.close()
             return
-        self._head = self._asked = None
+        self._asked = None
         self._state = State.IDLE
-        self._since = self._lobby.clock()
-        self._lobby.idle[self] = None
+        self._since = self._listener.clock()
+        if not self._full:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Be ready for the next request."""
+        self._lobby.rests(self)
         if not self._reading:
             self._reading = True
             self._transport.resume_reading()
-        if self._buffer and self._stalled is None:
+        if self._buffer:
             # Not at once: the place that this call had is given back first.
             asyncio.get_running_loop().call_soon(self._pump)
 
@@ -338,27 +367,34 @@ class FastLane(asyncio.Protocol):
         self._write(error_answer(error), keep_alive=False)
         self._buffer.clear()
         self._state = State.LINGER
-        self._since = self._lobby.clock()
+        self._since = self._listener.clock()
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
     def _write(self, answer: Answer, *, keep_alive: bool) -> None:
-        lines = [_STATUS[answer.status], self._lobby.date]
+        lines = [_STATUS[answer.status], self._listener.date]
         lines.extend([f"{name}: {value}\r\n" for name, value in answer.headers])
         if answer.status != HTTPStatus.NO_CONTENT:
             lines.append(f"Content-Length: {len(answer.body)}\r\n")
         lines.append("\r\n" if keep_alive else "Connection: close\r\n\r\n")
         head = "".join(lines).encode("latin-1")
-        if answer.body:
-            self._transport.writelines((head, answer.body))
+        if len(answer.body) <= _JOINED:
+            self._send(head + answer.body)
         else:
-            self._transport.write(head)
+            self._send(head)
+            self._send(answer.body)
+
+    def _send(self, data: bytes) -> None:
+        # Never writelines: in asyncio since 3.12 it does not tell that the buffer is full, nor bear a
+        # connection that is lost.
+        self._written += len(data)
+        self._transport.write(data)
 
     def _hold(self, size: int) -> bool:
         """Count the bytes of the body that are here; who only announces many holds none."""
         if self._held is None:
             return True
-        if not self._lobby.admission.hold(size - self._held):
+        if not self._listener.admission.hold(size - self._held):
             return False
         self._held = size
         return True
@@ -366,13 +402,13 @@ class FastLane(asyncio.Protocol):
     def _give_back(self) -> None:
         held, self._held = self._held, None
         if held is not None:
-            self._lobby.admission.leave(held)
+            self._listener.admission.leave(held)
 
     def _hand_over(self) -> None:
         """Give the connection, with what was read, to aiohttp for the rest of its life."""
         data = bytes(self._buffer)
         self._buffer.clear()
         self._state = State.SLOW
-        self._slow = self._lobby.slow_lane()
+        self._slow = self._listener.slow_lane()
         self._slow.connection_made(self._transport)
         self._slow.data_received(data)

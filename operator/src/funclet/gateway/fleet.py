@@ -7,9 +7,10 @@ from typing import Any
 import structlog
 
 from funclet.gateway.ask import is_ready
-from funclet.gateway.failure import Failure
+from funclet.gateway.failure import Failure, StartFailedError
 from funclet.gateway.pool import Place, Pool
 from funclet.gateway.ports import Instance, Starter, StartError
+from funclet.gateway.proof import Prover
 from funclet.gateway.slots import FunctionSlots
 from funclet.gateway.upstream import Link
 from funclet.plan.revision import Revision
@@ -26,9 +27,15 @@ class Fleet:
     """All instances of a gateway; `on_change` is called with a function's slots and a revision."""
 
     def __init__(
-        self, starter: Starter, *, init_seconds: float, on_change: Callable[[FunctionSlots, Revision], None]
+        self,
+        starter: Starter,
+        *,
+        init_seconds: float,
+        on_change: Callable[[FunctionSlots, Revision], None],
+        prover: Prover | None = None,
     ) -> None:
         self._starter = starter
+        self._prover = prover
         self._init_seconds = init_seconds
         self._on_change = on_change
         self._tasks: set[asyncio.Task[None]] = set()
@@ -52,11 +59,14 @@ class Fleet:
         """Pass on that a revision's state is another."""
         self._on_change(slots, revision)
 
-    async def close(self) -> None:
-        """Wait until all that was begun is over; instances that still come up are ended."""
+    async def close(self, *, keep: bool = False) -> None:
+        """Wait until all that was begun is over; instances that still come up are ended.
+
+        With `keep`, all is left as it is, to whoever looks after the instances from now on.
+        """
         self._closed = True
-        for watch in self._watches:
-            watch.cancel()
+        for task in (*self._watches, *(self._tasks if keep else ())):
+            task.cancel()
         while self._tasks or self._watches:
             await asyncio.wait(self._tasks | self._watches)
 
@@ -79,13 +89,29 @@ class Fleet:
                 pool, Failure("StartFailed", "The instance could not be made; see the gateway's log.")
             )
         else:
-            place = Place(Link(instance), pool, now=loop.time(), start_time=loop.time() - begun)
+            place = self._place(instance, slots, pool, start_time=loop.time() - begun)
             if self._closed:
                 self.end(place)
-            instance.ended.add_done_callback(lambda ended: slots.lost(place, _gone(ended)))
             slots.started(pool, place)
-            if not place.busy and not self._closed:
-                self._spawn(self._watch(slots, place), self._watches)
+            self._look_after(slots, place)
+
+    def adopt(self, slots: FunctionSlots, instance: Instance) -> None:
+        """Take in an instance that nobody asked for."""
+        pool = slots.pool(instance.revision)
+        place = self._place(instance, slots, pool, start_time=pool.start_time)
+        slots.adopted(place)
+        self._look_after(slots, place)
+
+    def _place(self, instance: Instance, slots: FunctionSlots, pool: Pool, *, start_time: float) -> Place:
+        trust = (self._prover, instance.pod_uid or "") if self._prover is not None else None
+        now = asyncio.get_running_loop().time()
+        place = Place(Link(instance, trust), pool, now=now, start_time=start_time)
+        instance.ended.add_done_callback(lambda ended: slots.lost(place, _gone(ended)))
+        return place
+
+    def _look_after(self, slots: FunctionSlots, place: Place) -> None:
+        if not place.busy and not self._closed:
+            self._spawn(self._watch(slots, place), self._watches)
 
     async def _stop(self, instance: Instance) -> None:
         try:
@@ -102,10 +128,18 @@ class Fleet:
         pause = _FIRST_LOOK
         instance = place.link.instance
         while place.fit and not place.proven and not self._closed:
-            if await is_ready(instance.address, instance.revision.key):
-                slots.prove(place, init=loop.time() - begun)
-            elif loop.time() >= limit and not place.busy:
-                slots.lost(place, Failure("NotReady", "The instance did not become ready in time."))
+            failure = None
+            try:
+                if await is_ready(instance.address, instance.revision.key, place.link.trust):
+                    slots.prove(place, init=loop.time() - begun)
+                    return
+            except StartFailedError as error:
+                failure = error.failure
+            if failure is None and loop.time() >= limit:
+                failure = Failure("NotReady", "The instance did not become ready in time.")
+            # A busy one's call is told by the instance itself.
+            if failure is not None and not place.busy and not place.proven:
+                slots.lost(place, failure)
                 self.end(place)
             else:
                 await asyncio.sleep(pause)

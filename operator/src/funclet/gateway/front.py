@@ -1,19 +1,25 @@
 """Invoke as the Lambda API words it, for both ends of the listener: parse, resolve, begin, answer."""
 
+import asyncio
+import contextlib
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
+from funclet.gateway.access.accounts import Accounts
+from funclet.gateway.access.port import Access, Request
+from funclet.gateway.checks import Checks
 from funclet.gateway.guard import Guard
-from funclet.gateway.invoke import Call, Invoker
-from funclet.gateway.ports import InvokeRequest, InvokeResult
+from funclet.gateway.invoke import Invoker
+from funclet.gateway.ports import Abandonable, InvokeRequest, InvokeResult
 from funclet.gateway.router import Router
 from funclet.gateway.settings import GatewaySettings
 from funclet.lambda_api.arn import function_arn
 from funclet.lambda_api.errors import AwsError, function_not_found, not_runnable
-from funclet.lambda_api.invoke import InvokeHead, check_body, parse_head, result_headers
+from funclet.lambda_api.invoke import InvokeHead, checking, parse_head, result_headers
 from funclet.plan.routes import Target, UnavailableError, UnknownQualifierError, resolve
 
 
@@ -37,26 +43,73 @@ class LambdaFront:
         router: Router,
         invoker: Invoker,
         *,
+        accounts: Accounts,
+        access: Access,
         draw: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        self._here = settings.here
-        self._namespace = settings.namespace
+        self._region = settings.region
+        self._accounts = accounts
+        self._access = access
         self._router = router
         self._invoker = invoker
         self._draw = draw
         self._wall = wall
+        self._checks = Checks()
+        #: requests whose caller is being asked about
+        self._asking: set[_Steps] = set()
+        self._none_asking = asyncio.Event()
+        self._none_asking.set()
         self.guard = Guard(settings.allowed_hosts)
 
     def head(self, target: bytes, headers: Mapping[bytes, bytes]) -> InvokeHead | AwsError | None:
         """Return what the head of a POST asks for; header names in lower case. None: it is not Invoke."""
-        return self.guard.refusal(headers) or parse_head(target, headers, self._here)
+        head = self.guard.refusal(headers) or parse_head(target, headers, self._region)
+        if isinstance(head, InvokeHead) and (refusal := self._access.glance(head.token)) is not None:
+            return refusal
+        return head
 
-    def begin(self, head: InvokeHead, body: bytes, respond: Respond) -> Call | None:
+    def begin(self, head: InvokeHead, body: bytes, respond: Respond) -> Abandonable | None:
         """Begin the call; `respond` runs once, perhaps before this returns. None: it is over already."""
+        steps = _Steps(self._asked)
+
+        def decided(verdict: str | AwsError) -> None:
+            self._asked(steps)
+            if isinstance(verdict, AwsError):
+                respond(error_answer(verdict))
+                return
+
+            def then(event: bytes | AwsError) -> Abandonable | None:
+                return self._call(head, verdict, event, respond)
+
+            steps.present = self._checks.begin(checking(body), then)
+
+        wanted = Request(head.account, head.name, partial(_arn, head), head.token)
+        asking = self._access.decide(wanted, decided)
+        if asking is None:
+            return steps.present
+        steps.present = asking
+        self._asking.add(steps)
+        self._none_asking.clear()
+        return steps
+
+    async def settle(self, grace: float) -> None:
+        """Wait until it is decided what becomes of all requests that came, at most `grace` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._none_asking.wait()
+                await self._checks.settle()
+
+    def _asked(self, steps: "_Steps") -> None:
+        self._asking.discard(steps)
+        if not self._asking:
+            self._none_asking.set()
+
+    def _call(
+        self, head: InvokeHead, namespace: str, event: bytes | AwsError, respond: Respond
+    ) -> Abandonable | None:
         request_id = str(uuid.uuid4())
-        event = check_body(body)
-        found = event if isinstance(event, AwsError) else self._target(head)
+        found = event if isinstance(event, AwsError) else self._target(head, namespace)
         if isinstance(found, AwsError):
             respond(error_answer(found, request_id))
             return None
@@ -81,18 +134,17 @@ class LambdaFront:
 
         return self._invoker.begin(request, done)
 
-    def _target(self, head: InvokeHead) -> Target | AwsError:
-        function = self._router.find(self._namespace, head.name)
+    def _target(self, head: InvokeHead, namespace: str) -> Target | AwsError:
+        function = self._router.find(namespace, head.name)
         if function is None:
-            arn = function_arn(head.region, self._here.account, head.name, head.qualifier)
-            return function_not_found(arn)
+            return function_not_found(_arn(head, self._accounts.account_of(namespace)))
         try:
             target = resolve(function.route, head.qualifier, self._draw())
         except UnknownQualifierError as error:
             return function_not_found(self._in_region(error.arn, head.region))
         except UnavailableError as error:
             return not_runnable(error.unavailable.reason, error.unavailable.message)
-        if head.region == self._here.region:
+        if head.region == self._region:
             return target
         return replace(target, invoked_arn=self._in_region(target.invoked_arn, head.region))
 
@@ -100,6 +152,25 @@ class LambdaFront:
     def _in_region(arn: str, region: str) -> str:
         parts = arn.split(":", 4)
         return ":".join([*parts[:3], region, parts[4]])
+
+
+class _Steps:
+    """A request on its way: whatever of it can be given up at present."""
+
+    __slots__ = ("_on_abandon", "present")
+
+    def __init__(self, on_abandon: Callable[["_Steps"], None]) -> None:
+        self.present: Abandonable | None = None
+        self._on_abandon = on_abandon
+
+    def abandon(self) -> None:
+        self._on_abandon(self)
+        if self.present is not None:
+            self.present.abandon()
+
+
+def _arn(head: InvokeHead, account: str) -> str:
+    return function_arn(head.region, account, head.name, head.qualifier)
 
 
 def error_answer(error: AwsError, request_id: str | None = None) -> Answer:

@@ -51,7 +51,7 @@ class _Handler:
         self._limits = limits
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        close = self._admission.closing
+        close = self._admission.last_answers
         try:
             answer = await self._answer(request)
         except _MalformedError as error:

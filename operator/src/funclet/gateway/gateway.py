@@ -2,25 +2,34 @@
 
 import asyncio
 import random
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 
+from funclet.gateway.access.accounts import Accounts
+from funclet.gateway.access.open import OpenAccess
+from funclet.gateway.access.port import Access
 from funclet.gateway.admission import Admission
-from funclet.gateway.fastlane import Lobby
+from funclet.gateway.fastlane import FastLane, Listener
 from funclet.gateway.fleet import Fleet
 from funclet.gateway.front import LambdaFront
 from funclet.gateway.front_lambda import lambda_server
-from funclet.gateway.invoke import Invoker
+from funclet.gateway.home.messages import RelayedCall
+from funclet.gateway.invoke import Done, Invoker
+from funclet.gateway.lobby import Lobby, within_descriptors
 from funclet.gateway.metrics import Gauge, Metrics
 from funclet.gateway.pool import RevisionState
-from funclet.gateway.ports import InvokeRequest, InvokeResult, Starter
+from funclet.gateway.ports import Abandonable, Instance, InvokeRequest, InvokeResult, Relaying, Starter
+from funclet.gateway.proof import Prover
 from funclet.gateway.router import RoutedFunction, Router, RouteTable
 from funclet.gateway.settings import GatewaySettings
 from funclet.gateway.slots import FunctionSlots
 from funclet.gateway.upstream import Broken
-from funclet.plan.revision import Revision
+from funclet.plan.revision import Platform, Revision
+from funclet.plan.route_table import RouteKey
+from funclet.plan.routes import FunctionRoute, Target
 
 #: seconds between two looks at what is due
 _SWEEP = 0.5
@@ -41,6 +50,10 @@ class Gateway:
         starter: Starter,
         settings: GatewaySettings,
         *,
+        accounts: Accounts | None = None,
+        access: Access | None = None,
+        relay: Relaying | None = None,
+        prover: Prover | None = None,
         on_revision_change: OnRevisionChange = lambda _: None,
         draw: Callable[[], float] = random.random,
         wall: Callable[[], float] = time.time,
@@ -52,13 +65,29 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         self.metrics = Metrics()
         self.metrics.gauges = self._gauges
-        self._fleet = Fleet(starter, init_seconds=settings.init_seconds, on_change=self._changed)
-        self._router = Router(self._slots)
-        self._invoker = Invoker(self._router, self.metrics, init_seconds=settings.init_seconds)
+        self._relay = relay
+        self._fleet = Fleet(
+            starter, init_seconds=settings.init_seconds, on_change=self._changed, prover=prover
+        )
+        self._router = Router(self._slots, self._is_home)
+        self._invoker = Invoker(self._router, self.metrics, init_seconds=settings.init_seconds, relay=relay)
         self._admission = Admission(settings.listener)
-        self._front = LambdaFront(settings, self._router, self._invoker, draw=draw, wall=wall)
+        accounts = accounts or Accounts(Platform(settings.account, settings.region, {}), settings.namespace)
+        self._front = LambdaFront(
+            settings,
+            self._router,
+            self._invoker,
+            accounts=accounts,
+            access=access or OpenAccess(accounts),
+            draw=draw,
+            wall=wall,
+        )
         self._slow_lane = lambda_server(self._front, self._admission, settings.listener)
-        self._lobby = Lobby(self._front, self._admission, settings.listener, self._slow_lane)
+        limits = within_descriptors(settings.listener, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        self._lobby = Lobby(limits)
+        self._listener = Listener(
+            self._front, self._admission, self._lobby, limits, self._slow_lane, self._loop.time
+        )
         self._server: asyncio.Server | None = None
         self._sweeping: asyncio.TimerHandle | None = None
 
@@ -74,17 +103,67 @@ class Gateway:
         """Serve on a listening socket, or on the settings' address. Raises OSError where that is taken."""
         self._sweep()
         if listener is not None:
-            self._server = await self._loop.create_server(self._lobby, sock=listener, backlog=_BACKLOG)
+            self._server = await self._loop.create_server(self._connect, sock=listener, backlog=_BACKLOG)
             return
         settings = self._settings
         self._server = await self._loop.create_server(
-            self._lobby, settings.host, settings.port, backlog=_BACKLOG
+            self._connect, settings.host, settings.port, backlog=_BACKLOG
         )
 
     def update_routes(self, routes: RouteTable) -> None:
         """Replace the table of functions; removed ones finish what they run."""
         self._router.update(routes)
         self.metrics.keep({route.name for route in routes.values()})
+
+    def update_route(self, where: RouteKey, route: FunctionRoute | None) -> None:
+        """Route one function anew; None: it is gone, and finishes what it runs."""
+        self._router.put(where, route)
+        if route is None:
+            self.metrics.keep({function.route.name for function in self._router.all()})
+
+    def set_home(self, where: RouteKey, *, own: bool) -> None:
+        """Take note whether this gateway is a function's home from now on."""
+        function = self._router.find(*where)
+        if function is not None:
+            function.set_home(own=own)
+
+    def appeared(self, instance: Instance) -> bool:
+        """Take an instance that nobody asked for; False: it is of no use here."""
+        revision = instance.revision
+        function = self._router.find(revision.namespace, revision.function_name)
+        if function is None or not function.has_room_for(revision):
+            return False
+        self._fleet.adopt(function.slots, instance)
+        return True
+
+    def leaving(self, instance: Instance) -> None:
+        """Give an instance no more calls: it drains by itself."""
+        revision = instance.revision
+        function = self._router.find(revision.namespace, revision.function_name)
+        if function is None:
+            return
+        for place in function.slots.places():
+            if place.link.instance is instance:
+                function.slots.leave(place)
+
+    def begin_relayed(self, call: RelayedCall, body: bytes, done: Done) -> Abandonable | None:
+        """Begin a call that another gateway brought; None: its function or version is not known here."""
+        function = self._router.find(call.namespace, call.function)
+        revision = function.route.versions.get(call.version) if function is not None else None
+        if function is None or not isinstance(revision, Revision):
+            return None
+        target = Target(function.route, revision, call.version, call.invoked_arn)
+        request = InvokeRequest(
+            target=target,
+            request_id=call.request_id,
+            body=body,
+            content_type=call.content_type,
+            tail=call.tail,
+            client_context=call.client_context,
+            cognito_identity=call.cognito_identity,
+            trace_id=call.trace_id,
+        )
+        return self._invoker.begin(request, done, relayed=True) or _OVER
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         """Invoke a function. Raises LambdaApiError."""
@@ -98,12 +177,17 @@ class Gateway:
         """Return the states of one function's revisions; `function` is its object's name."""
         return self._router.function_states(namespace, function)
 
-    async def stop(self, grace: float) -> None:
-        """Take no more calls, give those under way `grace` seconds, end all instances."""
+    def part(self) -> None:
+        """Have callers go elsewhere: calls are still taken, and each answer ends its connection."""
+        self._admission.parting = True
+
+    async def stop(self, grace: float, *, keep_instances: bool = False) -> None:
+        """Take no more calls, give those under way `grace` seconds, end all instances or leave them to others."""
         self._admission.closing = True
         if self._server is not None:
             self._server.close()
         self._lobby.close_idle()
+        await self._front.settle(grace)
         await self._invoker.drain(grace)
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -111,13 +195,19 @@ class Gateway:
             function.slots.close()
             for place in function.slots.places():
                 place.link.end(Broken(None, "the gateway is going down"))
-                self._fleet.end(place)
-        for connection in list(self._lobby.connections):
-            connection.close()
+                if not keep_instances:
+                    self._fleet.end(place)
+        await self._lobby.close(1.0)
         await self._slow_lane.shutdown(1.0)
-        await self._fleet.close()
+        await self._fleet.close(keep=keep_instances)
 
     # -- how
+
+    def _connect(self) -> FastLane:
+        return FastLane(self._listener)
+
+    def _is_home(self, where: RouteKey) -> bool:
+        return self._relay is None or not self._relay.is_elsewhere(*where)
 
     def _slots(self) -> FunctionSlots:
         return FunctionSlots(self._settings.slots, self._fleet, clock=self._loop.time, jitter=self._draw)
@@ -133,7 +223,7 @@ class Gateway:
     def _sweep(self) -> None:
         self._sweeping = self._loop.call_later(_SWEEP, self._sweep)
         now = self._loop.time()
-        self._lobby.date = f"Date: {formatdate(self._wall(), usegmt=True)}\r\n"
+        self._listener.date = f"Date: {formatdate(self._wall(), usegmt=True)}\r\n"
         self._lobby.sweep(now)
         for function in self._router.all():
             for place in function.slots.places():
@@ -161,6 +251,14 @@ class Gateway:
         yield "funclet_held_bytes", "Bytes of events held by the public listener.", (), [((), held.bytes)]
 
 
+class _Over:
+    """A call that was over as soon as it began."""
+
+    def abandon(self) -> None:
+        """Nothing is left to give up."""
+
+
+_OVER = _Over()
 Samples = list[tuple[tuple[str, ...], float]]
 
 

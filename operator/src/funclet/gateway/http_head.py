@@ -40,11 +40,14 @@ class Head(NamedTuple):
     expects: bool
 
 
-def may_become_invoke(data: bytes | bytearray) -> bool:
-    """Whether bytes without an end of head in them may still become an Invoke request that is read here."""
+def may_become_invoke(data: bytes | bytearray, known: int = 0) -> bool:
+    """Whether bytes without an end of head in them may still become an Invoke request that is read here.
+
+    The first `known` bytes were found to be such: a head that comes byte by byte is not read anew each time.
+    """
     if not data.startswith(BEGINNING) and not BEGINNING.startswith(data):
         return False
-    return _BARE_LF.search(data) is None
+    return _BARE_LF.search(data, known) is None
 
 
 def parse(data: bytes) -> Head | None:

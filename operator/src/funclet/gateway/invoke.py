@@ -19,10 +19,10 @@ from funclet.gateway.answer import (
     sandbox_error,
 )
 from funclet.gateway.ask import fence
-from funclet.gateway.failure import Failure, StartFailedError
+from funclet.gateway.failure import MOVED, Failure, StartFailedError
 from funclet.gateway.metrics import Metrics
 from funclet.gateway.pool import Place, Waiter
-from funclet.gateway.ports import InvokeRequest, InvokeResult
+from funclet.gateway.ports import Abandonable, InvokeRequest, InvokeResult, Relaying
 from funclet.gateway.resend import BreakPoint, Fence, may_resend
 from funclet.gateway.router import Router
 from funclet.gateway.slots import FunctionSlots
@@ -40,19 +40,31 @@ from funclet.lambda_api.errors import (
 Outcome = InvokeResult | AwsError
 Done = Callable[[Outcome], None]
 
+#: the outcome of a call that must not be relayed and has its home elsewhere by now
+MOVED_AWAY = unavailable("Another gateway looks after this function now.")
+
 #: seconds beyond timeout and init limit after which an answer will not come any more
 _BACKSTOP = 5.0
 #: seconds that the end of an instance which cannot be dialled is waited for: it says more than the dial
 _DYING = 0.5
 #: places that one call may be given
 _ATTEMPTS = 10
+#: what a supervisor says that runs another gateway's call, and the most seconds until it is asked again
+_BUSY = "busy"
+_LONGEST_VISIT = 1.0
 
 
 class Invoker:
-    """Begins calls; `init_seconds` is the supervisor's limit for init."""
+    """Begins calls; `init_seconds` is the supervisor's limit for init.
 
-    def __init__(self, router: Router, metrics: Metrics, *, init_seconds: float) -> None:
+    With `relay`, calls of functions whose home is another gateway are taken there.
+    """
+
+    def __init__(
+        self, router: Router, metrics: Metrics, *, init_seconds: float, relay: Relaying | None = None
+    ) -> None:
         self._router = router
+        self.relay = relay
         self.metrics = metrics
         self.backstop = init_seconds + _BACKSTOP
         self.clock = asyncio.get_running_loop().time
@@ -61,14 +73,17 @@ class Invoker:
         self._drained: asyncio.Event | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, request: InvokeRequest, done: Done) -> "Call | None":
-        """Begin a call. `done` is called once, perhaps before this returns; None: it is over already."""
+    def begin(self, request: InvokeRequest, done: Done, *, relayed: bool = False) -> "Call | None":
+        """Begin a call. `done` is called once, perhaps before this returns; None: it is over already.
+
+        One that was `relayed` is not relayed again: its outcome is MOVED_AWAY where its home is elsewhere.
+        """
         route = request.target.route
         function = self._router.find(route.namespace, route.name)
         if function is None:
             done(function_not_found(route.arn))
             return None
-        call = Call(self, function.slots, request, done)
+        call = Call(self, function.slots, request, done, relayed=relayed)
         return call if call.begin() else None
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
@@ -103,6 +118,12 @@ class Invoker:
         if self._drained is not None and not self.in_flight:
             self._drained.set()
 
+    async def visit(self, slots: FunctionSlots, place: Place) -> None:
+        """Give a place back, after a while, that is busy with another gateway's call."""
+        await asyncio.sleep(place.visit)
+        place.visit = min(_LONGEST_VISIT, place.visit * 2)
+        slots.vacate(place)
+
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run what a call has to find out on its own time."""
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -115,18 +136,24 @@ class Call:
 
     __slots__ = (
         "_attempts",
+        "_away",
         "_begun",
         "_done",
         "_invoker",
         "_place",
+        "_relayed",
         "_request",
         "_slots",
         "_token",
         "_waiter",
     )
 
-    def __init__(self, invoker: Invoker, slots: FunctionSlots, request: InvokeRequest, done: Done) -> None:
+    def __init__(
+        self, invoker: Invoker, slots: FunctionSlots, request: InvokeRequest, done: Done, *, relayed: bool
+    ) -> None:
         self._invoker = invoker
+        self._relayed = relayed
+        self._away: Abandonable | None = None
         self._slots = slots
         self._request = request
         self._done: Done | None = done
@@ -137,8 +164,29 @@ class Call:
         self._begun = invoker.clock()
 
     def begin(self) -> bool:
-        """Take a place or queue for one; False: the call is over already."""
+        """Take a place or queue for one, or go to the function's home; False: the call is over already."""
         self._invoker.in_flight += 1
+        return self._go()
+
+    def _go(self) -> bool:
+        relay, route = self._invoker.relay, self._request.target.route
+        if relay is None or not relay.is_elsewhere(route.namespace, route.name):
+            return self._enter()
+        if self._relayed:
+            self._finish(MOVED_AWAY)
+            return False
+        self._away = relay.begin(self._request, self._came_back, self._come_home)
+        return True
+
+    def _came_back(self, outcome: Outcome) -> None:
+        self._away = None
+        self._finish(outcome)
+
+    def _come_home(self) -> None:
+        self._away = None
+        self._enter()
+
+    def _enter(self) -> bool:
         try:
             got = self._slots.acquire(self._request.target.revision, self._deliver)
         except LambdaApiError as error:
@@ -153,6 +201,10 @@ class Call:
     def abandon(self) -> None:
         """Nobody waits for the answer any more: leave the queue; a running function runs on."""
         self._done = None
+        away, self._away = self._away, None
+        if away is not None:
+            away.abandon()
+            self._finish(unavailable("The caller left."), name="abandoned")
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             self._slots.abandon(waiter)
@@ -170,6 +222,8 @@ class Call:
         self._waiter = None
         if isinstance(given, Place):
             self._send(given)
+        elif given is MOVED:
+            self._go()
         elif given is None and self._invoker.closing:
             self._finish(unavailable("The gateway is going down."))
         elif given is None:
@@ -217,11 +271,25 @@ class Call:
             self._slots.init_failed(place, result.failure)
             self._slots.discard(place)
             self._finish(result.result)
+        elif isinstance(result, NotStarted) and result.reason == _BUSY and self._may_be_occupied(place):
+            self._go_elsewhere(place)
         elif isinstance(result, NotStarted):
             self._again(place, BreakPoint.NOT_STARTED)
         elif isinstance(result, Unintelligible):
             self._slots.discard(place)
             self._finish(service_error("The instance answered outside its contract."))
+
+    def _may_be_occupied(self, place: Place) -> bool:
+        """Whether the gateway that was home before may have a call there; it is over when its time is."""
+        limit = place.pool.timeout + self._invoker.backstop
+        return self._done is not None and place.fit and self._invoker.clock() - place.met < limit
+
+    def _go_elsewhere(self, place: Place) -> None:
+        """Leave an instance to the call that it runs for another gateway: it is worth waiting for, and warm."""
+        self._place = None
+        self._attempts -= 1
+        self._invoker.spawn(self._invoker.visit(self._slots, place))
+        self._take(self._slots.retry(place, self._deliver, keep=True))
 
     def _undialled(self, place: Place, ending: Undialled) -> None:
         if place.proven:
@@ -244,7 +312,7 @@ class Call:
             self._invoker.spawn(self._ask_fence(place, ending.boot))
 
     async def _ask_fence(self, place: Place, boot: str) -> None:
-        same_boot, said = await fence(place.link.instance.address, boot, self._token)
+        same_boot, said = await fence(place.link.instance.address, boot, self._token, place.link.trust)
         self._again(place, BreakPoint.NO_ANSWER, same_boot=same_boot, said=said)
 
     def _again(
@@ -252,7 +320,6 @@ class Call:
     ) -> None:
         """Send the call again where that is safe and somebody waits for it."""
         if not may_resend(point, same_boot=same_boot, fence=said):
-            self._slots.init_failed(place, Failure("InstanceEnded", "The instance ended in its first call."))
             self._slots.discard(place)
             words = "Runtime exited with error: signal: killed"
             self._finish(sandbox_error(self._request, "Runtime.ExitError", words))

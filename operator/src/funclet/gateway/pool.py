@@ -12,6 +12,8 @@ from funclet.scaling.backoff import NONE, Backoff
 
 #: how much the newest observation counts in a running mean
 _WEIGHT = 0.2
+#: seconds
+FIRST_VISIT = 0.05
 #: seconds; what a start is taken to last before one was seen
 _UNSEEN_START = 0.2
 
@@ -19,7 +21,9 @@ _UNSEEN_START = 0.2
 class Place:
     """One instance as the slots see it: idle, or busy with one call."""
 
-    __slots__ = ("busy", "fit", "idle_since", "link", "pool", "proven", "since", "start_time")
+    __slots__ = (
+        "busy", "fit", "idle_since", "link", "met", "pool", "proven", "since", "start_time", "visit",
+    )  # fmt: skip
 
     def __init__(self, link: Link, pool: "Pool", *, now: float, start_time: float) -> None:
         self.link = link
@@ -34,6 +38,10 @@ class Place:
         self.since = now
         #: seconds from asking for the instance until it was there
         self.start_time = start_time
+        #: when it came here
+        self.met = now
+        #: seconds after which it is tried again where it runs another gateway's call
+        self.visit = FIRST_VISIT
 
 
 #: told once: a place, or why there will be none

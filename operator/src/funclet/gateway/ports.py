@@ -1,9 +1,11 @@
 """What the gateway needs of whoever makes instances, and what passes through it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from funclet.lambda_api.errors import AwsError
 from funclet.plan.revision import Revision
 from funclet.plan.routes import Target
 
@@ -35,6 +37,16 @@ class Instance:
     revision: Revision
     address: UnixAddress | TcpAddress
     ended: asyncio.Future[str] = field(compare=False)
+    #: on a cluster: which pod it is, to be proved on each connection
+    pod_uid: str | None = None
+
+
+class Abandonable(Protocol):
+    """Something under way that nobody may wait for any more."""
+
+    def abandon(self) -> None:
+        """Let go of it; nothing will be told."""
+        ...
 
 
 class StartError(Exception):
@@ -89,3 +101,23 @@ class InvokeResult:
     init_ms: float | None = None
     max_memory_mb: int = 0
     content_type: str = "application/json"
+
+
+class Relaying(Protocol):
+    """The way to the other gateways."""
+
+    def is_elsewhere(self, namespace: str, function: str) -> bool:
+        """Whether another gateway is the home of a function, by its Lambda name."""
+        ...
+
+    def begin(
+        self,
+        request: InvokeRequest,
+        done: Callable[[InvokeResult | AwsError], None],
+        here: Callable[[], None],
+    ) -> Abandonable:
+        """Take a call to its home; one of `done` and `here` is called, once and later.
+
+        `here` says that this gateway is the home by now, and that the call did not begin anywhere.
+        """
+        ...

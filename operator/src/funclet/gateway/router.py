@@ -7,17 +7,20 @@ from funclet.gateway.pool import RevisionState
 from funclet.gateway.rollover import Latest, Step, next_step
 from funclet.gateway.slots import FunctionSlots
 from funclet.plan.revision import Revision
+from funclet.plan.route_table import RouteKey
 from funclet.plan.routes import LATEST, FunctionRoute
 
-RouteTable = Mapping[tuple[str, str], FunctionRoute]
+RouteTable = Mapping[RouteKey, FunctionRoute]
 
 
 class RoutedFunction:
     """One function: `route` is what callers get, `wanted` what the table says."""
 
-    __slots__ = ("pending", "route", "slots", "wanted")
+    __slots__ = ("at_home", "pending", "route", "slots", "wanted")
 
-    def __init__(self, route: FunctionRoute, slots: FunctionSlots) -> None:
+    def __init__(self, route: FunctionRoute, slots: FunctionSlots, *, at_home: bool) -> None:
+        #: whether this gateway is the function's home: elsewhere, nothing is started or stands by
+        self.at_home = at_home
         self.wanted = route
         self.route = route
         self.slots = slots
@@ -31,6 +34,12 @@ class RoutedFunction:
 
     def settle(self) -> None:
         """Do the next step of the rollover, and tell the slots what is routed."""
+        if not self.at_home:
+            # The home decides what serves; here $LATEST is only a name.
+            self.pending, self.route = False, self.wanted
+            self._configure()
+            self._keep(preparing=None)
+            return
         serving, wanted = self.route.versions.get(LATEST), self.wanted.versions.get(LATEST)
         step = next_step(
             serving,
@@ -46,6 +55,20 @@ class RoutedFunction:
             self.slots.prepare(wanted)
         self._keep(preparing=wanted if step is Step.PREPARE else None)
 
+    def set_home(self, *, own: bool) -> None:
+        """Take note whether this gateway is the home from now on; what another one is home of is let go."""
+        if self.at_home != own:
+            self.at_home = own
+            if not own:
+                self.slots.surrender()
+            self.settle()
+
+    def has_room_for(self, revision: Revision) -> bool:
+        """Whether an instance of this revision is of use here."""
+        routed = [*self.route.versions.values(), *self.wanted.versions.values()]
+        keys = {each.key for each in routed if isinstance(each, Revision)}
+        return self.at_home and (revision.key in keys or revision.key in self.slots.pools)
+
     def retire(self) -> None:
         """End what is idle; what runs or waits is finished first."""
         self.slots.keep(set())
@@ -59,7 +82,7 @@ class RoutedFunction:
         self.slots.configure(
             reserved=self.route.reserved,
             idle=self.route.idle,
-            minimum=self.route.min_instances,
+            minimum=self.route.min_instances if self.at_home else 0,
             serving=latest if isinstance(latest, Revision) else None,
         )
 
@@ -70,11 +93,18 @@ class RoutedFunction:
 
 
 class Router:
-    """All functions by namespace and Lambda name; `make` gives a new function its slots."""
+    """All functions by namespace and Lambda name; `make` gives a new function its slots.
 
-    def __init__(self, make: Callable[[], FunctionSlots]) -> None:
+    `is_home` tells whether this gateway is a function's home when it is met first; `set_home` afterwards.
+    """
+
+    def __init__(
+        self, make: Callable[[], FunctionSlots], is_home: Callable[[RouteKey], bool] = lambda _: True
+    ) -> None:
         self._make = make
-        self._functions: dict[tuple[str, str], RoutedFunction] = {}
+        self._is_home = is_home
+        self._functions: dict[RouteKey, RoutedFunction] = {}
+        self._by_slots: dict[FunctionSlots, RoutedFunction] = {}
         #: removed functions that still run something
         self._leaving: list[RoutedFunction] = []
 
@@ -84,25 +114,33 @@ class Router:
 
     def update(self, routes: RouteTable) -> None:
         """Replace the whole table."""
-        before, self._functions = self._functions, {}
+        for key in self._functions.keys() - routes.keys():
+            self.put(key, None)
         for key, route in routes.items():
-            function = before.pop(key, None)
-            if function is None:
-                function = RoutedFunction(route, self._make())
-            elif function.wanted != route:
-                function.take(route)
+            self.put(key, route)
+
+    def put(self, key: RouteKey, route: FunctionRoute | None) -> None:
+        """Route one function anew; None: it is gone, and finishes what it runs."""
+        function = self._functions.get(key)
+        if route is None:
+            if function is not None:
+                del self._functions[key]
+                function.retire()
+                self._leaving.append(function)
+            return
+        if function is None:
+            function = RoutedFunction(route, self._make(), at_home=self._is_home(key))
             self._functions[key] = function
-        for function in before.values():
-            function.retire()
-            self._leaving.append(function)
-        for function in self._functions.values():
-            function.settle()
+            self._by_slots[function.slots] = function
+        elif function.wanted != route:
+            function.take(route)
+        function.settle()
 
     def settle(self, slots: FunctionSlots) -> None:
         """Go on with the rollover of one function after something changed in it."""
-        for function in self._functions.values():
-            if function.pending and function.slots is slots:
-                function.settle()
+        function = self._by_slots.get(slots)
+        if function is not None and function.pending:
+            function.settle()
 
     def sweep(self) -> None:
         """Do what is due in all functions."""
@@ -110,7 +148,9 @@ class Router:
             function.slots.sweep()
             if function.pending:
                 function.settle()
-        self._leaving = [function for function in self._leaving if function.slots.pools]
+        for function in [each for each in self._leaving if not each.slots.pools]:
+            self._leaving.remove(function)
+            del self._by_slots[function.slots]
 
     def all(self) -> Iterator[RoutedFunction]:
         """All functions, those that are leaving too."""

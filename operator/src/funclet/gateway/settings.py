@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from funclet.lambda_api.invoke import Here
-
 
 @dataclass(frozen=True, slots=True)
 class SlotLimits:
@@ -32,7 +30,10 @@ class ListenerLimits:
     keep_alive: float = 75.0
     #: without a byte of the answer taken by the client
     write_idle: float = 30.0
+    #: at most; fewer where the process may not have as many descriptors
     connections: int = 10_000
+    #: from one IPv4 address or one /64 of IPv6; behind a proxy that hides its clients, as many as `connections`
+    connections_per_address: int = 5_000
     held_requests: int = 10_000
     held_bytes: int = 256 * 1024 * 1024
     head_bytes: int = 32 * 1024
@@ -56,11 +57,6 @@ class GatewaySettings:
     init_seconds: float = 10.0
     slots: SlotLimits = field(default_factory=SlotLimits)
     listener: ListenerLimits = field(default_factory=ListenerLimits)
-
-    @property
-    def here(self) -> Here:
-        """Whom this gateway answers for."""
-        return Here(self.account, self.region)
 
 
 #: what a gateway on a laptop answers to: a web page has another Host, or an Origin

@@ -3,10 +3,11 @@
 Synchronous and without I/O: what is to be done goes out through Actions, what happened comes in by methods.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from funclet.gateway.failure import Failure, StartFailedError
+from funclet.gateway.failure import MOVED, Failure, StartFailedError
 from funclet.gateway.pool import Deliver, Place, Pool, RevisionState, Waiter
 from funclet.gateway.settings import SlotLimits
 from funclet.lambda_api.errors import LambdaApiError, throttled
@@ -73,7 +74,7 @@ class FunctionSlots:
 
     def prepare(self, revision: Revision) -> None:
         """See that there is an instance of a revision that is to take over, even one beyond the cap."""
-        pool = self._pool(revision)
+        pool = self.pool(revision)
         pool.preparing = True
         if not pool.places and not pool.starting and not pool.backoff.holds(self._clock()):
             self._start(pool)
@@ -87,7 +88,7 @@ class FunctionSlots:
         """
         if self._reserved is not None and self.running + self.waiting >= self._reserved:
             raise LambdaApiError(throttled("ReservedFunctionConcurrentInvocationLimitExceeded"))
-        pool = self.pools.get(revision.key) or self._pool(revision)
+        pool = self.pools.get(revision.key) or self.pool(revision)
         if pool.idle:
             return self._take(pool)
         now = self._clock()
@@ -103,8 +104,12 @@ class FunctionSlots:
 
     def release(self, place: Place) -> None:
         """Give a place back after its call; the next waiter gets it, the first come first."""
+        place.pool.observe_call(self._clock() - place.since)
+        self.vacate(place)
+
+    def vacate(self, place: Place) -> None:
+        """Give a place back that ran no call of ours."""
         pool, now = place.pool, self._clock()
-        pool.observe_call(now - place.since)
         if not place.fit:
             self.discard(place)
             return
@@ -124,24 +129,29 @@ class FunctionSlots:
         self._actions.end(place)
         self._drop(place)
 
-    def retry(self, place: Place, deliver: Deliver) -> Place | Waiter:
+    def retry(self, place: Place, deliver: Deliver, *, keep: bool = False) -> Place | Waiter:
         """Exchange a place that took no call for another, or for the front of the queue, whatever the caps say.
 
-        Raises StartFailedError while the revision does not come up.
+        The place is discarded, unless `keep` says that it is busy with a call that is not ours: it stays busy
+        until it is given back by `vacate`. Raises StartFailedError while the revision does not come up.
         """
         pool, now = place.pool, self._clock()
         if pool.idle:
             taken = self._take(pool)
-            self.discard(place)
+            if not keep:
+                self.discard(place)
             return taken
-        if pool.failure is not None and pool.backoff.holds(now) and pool.proven <= place.proven:
+        if not keep and pool.failure is not None and pool.backoff.holds(now) and pool.proven <= place.proven:
             self.discard(place)
             raise StartFailedError(pool.failure)
         waiter = Waiter(pool, now + self._limits.wait, deliver)
         pool.waiters[waiter] = None
         pool.waiters.move_to_end(waiter, last=False)
         self.waiting += 1
-        self.discard(place)
+        if keep:
+            self._fill()
+        else:
+            self.discard(place)
         return waiter
 
     def abandon(self, waiter: Waiter) -> None:
@@ -170,10 +180,44 @@ class FunctionSlots:
         self._forget(pool)
         self._actions.changed(self, pool.revision)
 
+    def adopted(self, place: Place) -> None:
+        """Take in an instance that nobody asked for: it was there before, or stands in for a lost one."""
+        place.pool.starting += 1
+        self.started(place.pool, place)
+
+    def leave(self, place: Place) -> None:
+        """Give an instance no more calls, since it drains by itself; a busy one finishes its call."""
+        if not place.fit:
+            return
+        place.fit = False
+        if not place.busy:
+            place.pool.idle.remove(place)
+            place.link.close()
+            self._drop(place)
+
+    def surrender(self) -> None:
+        """Let go of everything, since another gateway is the home now: waiters are sent there.
+
+        What runs here is finished here; instances are left as they are.
+        """
+        for pool in list(self.pools.values()):
+            pool.retired = True
+            for place in pool.places:
+                place.fit = False
+                if not place.busy:
+                    place.link.close()
+            pool.places = {place for place in pool.places if place.busy}
+            pool.idle.clear()
+            self._send_home(pool)
+
     def start_failed(self, pool: Pool, failure: Failure) -> None:
         """Take note that no instance could be made."""
         pool.starting -= 1
-        self._failed(pool, failure)
+        if failure.reason == MOVED.reason:
+            # Nothing was tried: should the home come back, there is no reason to wait.
+            self._send_home(pool)
+        else:
+            self._failed(pool, failure)
 
     def prove(self, place: Place, *, init: float = 0.0) -> None:
         """Take note that an instance came through init, which took `init` seconds of it."""
@@ -186,14 +230,18 @@ class FunctionSlots:
         self._actions.changed(self, pool.revision)
 
     def lost(self, place: Place, failure: Failure) -> None:
-        """Take note that an instance is gone; a busy one's call ends by itself and gives it back."""
+        """Take note that an instance is gone; a busy one's call ends by itself and gives it back.
+
+        One that had taken a call is no failed start: what ended it may have been that call alone.
+        """
         pool = place.pool
         if place not in pool.places:
             return
         place.fit = False
-        if not place.busy:
-            pool.idle.remove(place)
-            self._drop(place)
+        if place.busy:
+            return
+        pool.idle.remove(place)
+        self._drop(place)
         if not place.proven:
             self._failed(pool, failure)
 
@@ -207,7 +255,7 @@ class FunctionSlots:
         """Do what is due: waiters out of time, idle instances, minimum instances."""
         now = self._clock()
         if self._serving is not None and self._minimum:
-            self._pool(self._serving)
+            self.pool(self._serving)
         for pool in list(self.pools.values()):
             self._expire_waiters(pool, now)
             minimum = self._floor(pool)
@@ -266,7 +314,8 @@ class FunctionSlots:
 
     # -- how
 
-    def _pool(self, revision: Revision) -> Pool:
+    def pool(self, revision: Revision) -> Pool:
+        """The books of a revision, which begin now where there were none."""
         return self.pools.setdefault(revision.key, Pool(revision))
 
     def _take(self, pool: Pool) -> Place:
@@ -283,6 +332,14 @@ class FunctionSlots:
         self.waiting -= 1
         place.since = now
         waiter.deliver(place)
+
+    def _send_home(self, pool: Pool) -> None:
+        """Send those who wait to where the home is now."""
+        waiters, pool.waiters = list(pool.waiters), OrderedDict()
+        self.waiting -= len(waiters)
+        for waiter in waiters:
+            waiter.deliver(MOVED)
+        self._forget(pool)
 
     def _set_idle(self, place: Place, now: float) -> None:
         place.busy = False

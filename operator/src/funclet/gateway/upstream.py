@@ -11,13 +11,17 @@ from typing import cast
 import httptools
 from typing_extensions import override
 
-from funclet.gateway.greeting import LONGEST, PATIENCE, parse_greeting
+from funclet.gateway.greeting import LONGEST, PATIENCE, Greeting, parse_greeting
 from funclet.gateway.ports import Instance, UnixAddress
+from funclet.gateway.proof import Proof, ProofError, Trust, proof_for
 from funclet.lambda_api.invoke import RESPONSE_LIMIT
 
 #: seconds after which an unused connection is closed, well before the supervisor would (75 s)
 IDLE = 15.0
 _HEAD_LIMIT = 64 * 1024
+_PROOF_LIMIT = 4096
+#: bytes of an event that is copied behind its head, to be one packet
+_SMALL = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,12 @@ class Link:
     `send` takes one call at a time; its callback runs exactly once, never from within `send`.
     """
 
-    __slots__ = ("_body", "_connection", "_deadline", "_dialling", "_head", "_on_end", "instance")
+    __slots__ = ("_body", "_connection", "_deadline", "_dialling", "_head", "_on_end", "instance", "trust")
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, trust: Trust = None) -> None:
+        """`trust`: what each connection proves, both ways, before a call is sent."""
         self.instance = instance
+        self.trust = trust
         self._connection: _Connection | None = None
         self._dialling: asyncio.Task[None] | None = None
         self._on_end: Callable[[Ending], None] | None = None
@@ -139,6 +145,9 @@ class Link:
             raise
         else:
             self._dialling = None
+            if connection.is_gone:
+                self.end(Undialled("the connection ended"))
+                return
             self._connection = connection
             connection.call(self._head, self._body)
             self._head = self._body = b""
@@ -151,7 +160,10 @@ class _Connection(asyncio.Protocol):
         self._link = link
         self._loop = loop
         self._transport: asyncio.Transport | None = None
+        #: done once a call may be sent: greeted, and proved where that is asked for
         self.greeted: asyncio.Future[None] = loop.create_future()
+        self._proof: Proof | None = None
+        self._proving = b""
         self._boot: str | None = None
         self._greeting = b""
         #: when it last was of use
@@ -168,6 +180,10 @@ class _Connection(asyncio.Protocol):
         self._status = 0
         self._keep_alive = True
 
+    @property
+    def is_gone(self) -> bool:
+        return self._transport is None
+
     def call(self, head: bytes, body: bytes) -> None:
         transport = cast("asyncio.Transport", self._transport)
         self._calling = True
@@ -175,7 +191,12 @@ class _Connection(asyncio.Protocol):
         self._headers = {}
         self._chunks = []
         self._size = self._head_size = 0
-        transport.writelines((head, body))
+        # Not writelines: since Python 3.12 it sends without ever pausing whoever writes.
+        if len(body) <= _SMALL:
+            transport.write(head + body)
+        else:
+            transport.write(head)
+            transport.write(body)
 
     def drop(self) -> None:
         if self._transport is not None:
@@ -201,6 +222,8 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._boot is None:
             self._greet(data)
+        elif self._proof is not None:
+            self._prove(self._proof, data)
         elif not self._calling:
             # Nobody asked: whatever this is, it must not become the answer to the next call.
             self._fail("bytes that nobody asked for")
@@ -219,7 +242,39 @@ class _Connection(asyncio.Protocol):
         elif greeting.revision != self._link.instance.revision.key:
             self._refuse(f"runs revision {greeting.revision}")
         else:
-            self._boot = greeting.boot
+            self._begin(greeting)
+
+    def _begin(self, greeting: Greeting) -> None:
+        try:
+            self._proof = proof_for(greeting, self._link.trust)
+        except ProofError as error:
+            self._refuse(str(error))
+            return
+        self._boot = greeting.boot
+        if self.greeted.done():
+            return
+        if self._proof is None:
+            self.greeted.set_result(None)
+        elif self._transport is not None:
+            self._transport.write(self._proof.request)
+
+    def _prove(self, proof: Proof, data: bytes) -> None:
+        self._proving += data
+        head, end, rest = self._proving.partition(b"\r\n\r\n")
+        if len(head) > _PROOF_LIMIT:
+            self._refuse("the proof is too long")
+            return
+        if not end:
+            return
+        try:
+            proof.check(head)
+        except ProofError as error:
+            self._refuse(str(error))
+            return
+        if rest:
+            self._refuse("bytes that nobody asked for")
+        elif not self.greeted.done():
+            self._proof = None
             self.greeted.set_result(None)
 
     def _refuse(self, why: str) -> None:

@@ -1,0 +1,1 @@
+"""A gateway as a process on a cluster."""

@@ -1,0 +1,1 @@
+"""Instances on a cluster: pods of Deployments that the home gateway raises and lowers."""

@@ -1,0 +1,1 @@
+"""Each function has one home among the gateways; the others relay its calls there."""

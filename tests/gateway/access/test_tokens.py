@@ -1,0 +1,342 @@
+"""Who may call: a table, and what is remembered for how long, on a clock that a test moves."""
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+
+from funclet.gateway.access import tokens
+from funclet.gateway.access.accounts import Accounts
+from funclet.gateway.access.open import OpenAccess
+from funclet.gateway.access.port import Request
+from funclet.gateway.access.tokens import NO, WHO, YES, TokenAccess
+from funclet.gateway.ports import Abandonable
+from funclet.kube.cluster_port import Caller, UnreachableError
+from funclet.lambda_api.arn import function_arn
+from funclet.lambda_api.errors import AwsError
+from funclet.plan.accounts import derived_account
+from funclet.plan.revision import Platform
+from support.clock import Clock
+from support.gateway import until
+
+CHART = "the-token-of-the-chart"
+ALICE = Caller("alice", "1", ("dev",))
+BOT = Caller("system:serviceaccount:shop:bot", "2")
+PLATFORM = Platform(None, "us-east-1", {})
+
+
+@dataclass
+class Reviewer:
+    """An API server that knows some tokens."""
+
+    callers: dict[str, Caller] = field(default_factory=lambda: {"alice": ALICE, "bot": BOT})
+    #: who may, and where, and what
+    rights: set[tuple[str, str, str]] = field(
+        default_factory=lambda: {("alice", "default", "hello"), (BOT.name, "shop", "pay")}
+    )
+    away: bool = False
+    gate: asyncio.Event | None = None
+    reviews: int = 0
+    questions: int = 0
+
+    async def review_token(self, token: str, audiences: tuple[str, ...]) -> Caller | None:
+        self.reviews += 1
+        await self._wait()
+        assert audiences == ("funclet",)
+        return self.callers.get(token)
+
+    async def may(self, caller: Caller, *, verb: str, resource: str, namespace: str, name: str) -> bool:
+        self.questions += 1
+        await self._wait()
+        assert (verb, resource) == ("invoke", "functions")
+        return (caller.name, namespace, name) in self.rights
+
+    async def _wait(self) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        await asyncio.sleep(0)
+        if self.away:
+            raise UnreachableError("no route to host")
+
+
+class Door:
+    """The access of one gateway."""
+
+    def __init__(self, *, reviewer: bool = True) -> None:
+        self.clock = Clock()
+        self.reviewer = Reviewer()
+        self.accounts = Accounts(PLATFORM, "default")
+        self.accounts.know(["default", "shop"])
+        self.access = TokenAccess(
+            CHART,
+            self.reviewer if reviewer else None,
+            accounts=self.accounts,
+            audiences=("funclet",),
+            clock=self.clock,
+        )
+
+    def begin(
+        self, told: list[str | AwsError], token: str | None, function: str, namespace: str | None = None
+    ) -> Abandonable | None:
+        account = derived_account(namespace) if namespace is not None else None
+        arn = partial(_arn, function)
+        return self.access.decide(Request(account, function, arn, token), told.append)
+
+    async def ask(
+        self, token: str | None, function: str = "hello", namespace: str | None = None
+    ) -> str | AwsError:
+        told: list[str | AwsError] = []
+        self.begin(told, token, function, namespace)
+        await until(lambda: told)
+        assert len(told) == 1
+        return told[0]
+
+    async def told(self, token: str | None, function: str = "hello", namespace: str | None = None) -> str:
+        """The namespace, or the refusal's code."""
+        verdict = await self.ask(token, function, namespace)
+        return verdict.code if isinstance(verdict, AwsError) else verdict
+
+
+def _arn(function: str, account: str) -> str:
+    return function_arn("us-east-1", account, function, None)
+
+
+@pytest.fixture
+async def door() -> Door:
+    """A gateway that asks Kubernetes."""
+    return Door()
+
+
+DENIED = "AccessDeniedException"
+UNKNOWN = "UnrecognizedClientException"
+
+
+@pytest.mark.parametrize(
+    ("token", "function", "namespace", "told"),
+    [
+        (None, "hello", None, "MissingAuthenticationTokenException"),
+        ("", "hello", None, UNKNOWN),
+        ("nobody", "hello", None, UNKNOWN),
+        (CHART[:-1], "hello", None, UNKNOWN),
+        (CHART + "x", "hello", None, UNKNOWN),
+        ("x" * 16_385, "hello", None, UNKNOWN),
+        ("\xff\u20ac", "hello", None, UNKNOWN),
+        # the chart's token opens everything, in the default namespace unless an ARN says another
+        (CHART, "hello", None, "default"),
+        (CHART, "hello", "shop", "shop"),
+        (CHART, "hello", "nobodys", DENIED),
+        # a Kubernetes user, whose namespace is the default one
+        ("alice", "hello", None, "default"),
+        ("alice", "hello", "default", "default"),
+        ("alice", "pay", None, DENIED),
+        ("alice", "hello", "shop", DENIED),
+        ("alice", "hello", "nobodys", DENIED),
+        # a ServiceAccount, whose namespace is its own
+        ("bot", "pay", None, "shop"),
+        ("bot", "pay", "shop", "shop"),
+        ("bot", "pay", "default", DENIED),
+        ("bot", "hello", None, DENIED),
+    ],
+)
+async def test_who_may_call_what_and_where_it_is_looked_for(
+    door: Door, token: str | None, function: str, namespace: str | None, told: str
+) -> None:
+    assert await door.told(token, function, namespace) == told
+    # The same from memory.
+    assert await door.told(token, function, namespace) == told
+
+
+async def test_refusals_are_in_the_words_of_aws(door: Door) -> None:
+    refused = await door.ask("alice", "pay", "shop")
+    assert isinstance(refused, AwsError)
+    arn = function_arn("us-east-1", derived_account("shop"), "pay", None)
+    assert refused.status == 403
+    assert refused.message == (
+        f"User: alice is not authorized to perform: lambda:InvokeFunction on resource: {arn} because no"
+        " identity-based policy allows the lambda:InvokeFunction action"
+    )
+    unknown = await door.ask("nobody")
+    assert isinstance(unknown, AwsError)
+    assert (unknown.status, unknown.message) == (
+        403,
+        "The security token included in the request is invalid.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        (None, "MissingAuthenticationTokenException"),
+        ("x" * 16_385, UNKNOWN),
+        (CHART, None),
+        ("anything", None),
+    ],
+)
+async def test_who_cannot_be_let_in_is_refused_at_a_glance(
+    door: Door, token: str | None, code: str | None
+) -> None:
+    refusal = door.access.glance(token)
+    assert (refusal.code if refusal is not None else None) == code
+    assert door.reviewer.reviews == 0
+
+
+async def test_the_charts_token_asks_nobody(door: Door) -> None:
+    door.reviewer.away = True
+    assert await door.told(CHART) == "default"
+    assert door.reviewer.reviews == 0
+
+
+async def test_without_kubernetes_the_charts_token_alone_opens() -> None:
+    door = Door(reviewer=False)
+    assert await door.told("alice") == UNKNOWN
+    assert await door.told(CHART) == "default"
+
+
+def test_an_empty_token_of_the_chart_is_refused_as_it_would_let_everybody_in() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        TokenAccess("", None, accounts=Accounts(PLATFORM, "default"), clock=Clock())
+
+
+# -- memory
+
+
+async def test_a_yes_is_believed_for_ten_seconds(door: Door) -> None:
+    await door.ask("alice")
+    door.reviewer.rights.clear()
+    door.clock.time += YES - 0.1
+    assert await door.told("alice") == "default"
+    door.clock.time += 0.1
+    assert await door.told("alice") == DENIED
+    assert (door.reviewer.reviews, door.reviewer.questions) == (1, 2)
+
+
+async def test_a_no_is_believed_for_five_seconds(door: Door) -> None:
+    await door.ask("alice", "pay")
+    door.reviewer.rights.add(("alice", "default", "pay"))
+    door.clock.time += NO - 0.1
+    assert await door.told("alice", "pay") == DENIED
+    door.clock.time += 0.1
+    assert await door.told("alice", "pay") == "default"
+
+
+async def test_an_unknown_token_is_believed_to_be_one_for_five_seconds(door: Door) -> None:
+    await door.ask("carol")
+    door.reviewer.callers["carol"] = ALICE
+    door.clock.time += NO - 0.1
+    assert await door.told("carol") == UNKNOWN
+    door.clock.time += 0.1
+    assert await door.told("carol") == "default"
+
+
+async def test_who_a_token_stands_for_is_asked_again_after_a_minute(door: Door) -> None:
+    await door.ask("alice")
+    del door.reviewer.callers["alice"]
+    door.clock.time += WHO - 0.1
+    assert await door.told("alice") == "default"
+    door.clock.time += 0.1
+    assert await door.told("alice") == UNKNOWN
+
+
+async def test_what_is_remembered_of_one_function_says_nothing_of_another(door: Door) -> None:
+    assert await door.told("alice", "hello") == "default"
+    assert await door.told("alice", "pay") == DENIED
+    assert await door.told("alice", "hello", "shop") == DENIED
+
+
+async def test_while_the_api_server_is_away_what_is_known_holds_and_all_else_is_told_to_come_back(
+    door: Door,
+) -> None:
+    await door.ask("alice")
+    door.reviewer.away = True
+    door.clock.time += YES - 0.1
+    assert await door.told("alice") == "default"
+    door.clock.time += 0.1
+    refused = await door.ask("alice")
+    assert isinstance(refused, AwsError)
+    assert (refused.status, refused.retry_after) == (503, 1)
+    assert (await door.told("bot", "pay")) == "ServiceUnavailableException"
+    door.reviewer.away = False
+    assert await door.told("alice") == "default"
+
+
+async def test_an_outage_is_not_remembered_as_a_no(door: Door) -> None:
+    door.reviewer.away = True
+    await door.ask("alice")
+    door.reviewer.away = False
+    assert await door.told("alice") == "default"
+
+
+async def test_the_memory_is_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_REMEMBERED", 20)
+    for number in range(100):
+        await door.ask(f"stranger-{number}")
+        await door.ask("alice", f"f{number}")
+    assert len(door.access._callers._entries) <= 20
+    assert len(door.access._verdicts._entries) <= 20
+
+
+async def test_no_token_is_kept(door: Door) -> None:
+    await door.ask("alice")
+    assert "alice" not in repr([*door.access._callers._entries, *door.access._verdicts._entries])
+
+
+# -- questions
+
+
+async def test_callers_that_come_at_once_with_one_token_are_one_question(door: Door) -> None:
+    door.reviewer.gate = asyncio.Event()
+    told: list[str | AwsError] = []
+    for _ in range(500):
+        door.begin(told, "alice", "hello")
+    door.reviewer.gate.set()
+    await until(lambda: len(told) == 500)
+    assert set(told) == {"default"}
+    assert (door.reviewer.reviews, door.reviewer.questions) == (1, 1)
+
+
+async def test_too_many_open_questions_are_told_to_come_back(door: Door) -> None:
+    door.reviewer.gate = asyncio.Event()
+    told: list[str | AwsError] = []
+    for number in range(100):
+        door.begin(told, f"stranger-{number}", "hello")
+    assert len(told) == 100 - 64
+    assert all(isinstance(each, AwsError) and each.status == 429 for each in told)
+    assert await door.told(CHART) == "default"
+    door.reviewer.gate.set()
+    await until(lambda: len(told) == 100)
+    assert await door.told("alice") == "default"
+
+
+async def test_a_caller_that_leaves_is_told_nothing_and_the_others_are(door: Door) -> None:
+    door.reviewer.gate = asyncio.Event()
+    left: list[str | AwsError] = []
+    stayed: list[str | AwsError] = []
+    leaving = door.begin(left, "alice", "hello")
+    door.begin(stayed, "alice", "hello")
+    assert leaving is not None
+    leaving.abandon()
+    leaving.abandon()
+    door.reviewer.gate.set()
+    await until(lambda: stayed)
+    assert (left, stayed) == ([], ["default"])
+
+
+async def test_a_fault_in_a_question_is_owned_up_to(door: Door) -> None:
+    door.reviewer.callers = None  # type: ignore[assignment]  # stands in for any fault
+    assert await door.told("alice") == "ServiceException"
+
+
+# -- everybody
+
+
+async def test_where_everybody_may_call_only_the_namespace_is_looked_for() -> None:
+    accounts = Accounts(PLATFORM, "default")
+    accounts.know(["shop"])
+    access = OpenAccess(accounts)
+    told: list[str | AwsError] = []
+    for account in (None, derived_account("shop"), derived_account("nobodys")):
+        access.decide(Request(account, "hello", partial(_arn, "hello"), None), told.append)
+    assert told[:2] == ["default", "shop"]
+    assert isinstance(told[2], AwsError)
+    assert (told[2].status, told[2].code) == (403, DENIED)

@@ -1,0 +1,446 @@
+"""Two gateways over real connections: a call comes to one and runs at the other, once, whatever happens."""
+
+import asyncio
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from funclet.gateway.home import relay as relay_module
+from funclet.gateway.home.messages import PATH, outgoing
+from funclet.gateway.ports import InvokeRequest, StartError
+from funclet.lambda_api.invoke import REQUEST_LIMIT
+from funclet.plan.routes import FunctionRoute, Target
+from support.gateway import (
+    HttpAnswer,
+    Received,
+    Reply,
+    exchange,
+    invoke_bytes,
+    read_answer,
+    revision,
+    route,
+    until,
+)
+from support.relaying import KEY, Node, black_hole, name_with_home, nodes
+
+AT_B = name_with_home("b")
+
+
+@pytest.fixture
+def function() -> FunctionRoute:
+    """A function whose home is b."""
+    return route(AT_B, versions={"1": revision(AT_B, "1")})
+
+
+@pytest.fixture
+async def pair(function: FunctionRoute) -> AsyncIterator[list[Node]]:
+    """Two gateways; the function's home is b."""
+    async with nodes(function) as made:
+        yield made
+
+
+def calls_at(node: Node) -> list[Received]:
+    return [call for each in node.starter.supervisors.values() for call in each.calls]
+
+
+async def call(node: Node, body: bytes = b"{}", name: str = AT_B) -> HttpAnswer:
+    return await exchange(node.gateway.port, invoke_bytes(name, body))
+
+
+def waiting_at(node: Node) -> int:
+    function = node.gateway._router.find("default", AT_B)
+    assert function is not None
+    return function.slots.waiting
+
+
+# -- the way there and back
+
+
+async def test_a_call_runs_at_its_home_wherever_it_comes(pair: list[Node]) -> None:
+    a, b = pair
+    for node in pair:
+        answer = await call(node, b'{"n": 1}')
+        assert (answer.status, answer.body) == (200, b'{"n": 1}')
+    assert a.starter.started == []
+    assert len(calls_at(b)) == 2
+    assert len(b.starter.started) == 1
+
+
+async def test_all_that_the_caller_said_reaches_the_function(pair: list[Node]) -> None:
+    a, b = pair
+    headers = {
+        "X-Amz-Client-Context": "eyJjdXN0b20iOnsiYSI6MX19",
+        "X-Amz-Log-Type": "Tail",
+        "X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793",
+    }
+    answer = await exchange(a.gateway.port, invoke_bytes(f"{AT_B}:1", b"[1]", headers))
+    (received,) = calls_at(b)
+    assert received.body == b"[1]"
+    assert received.headers["lambda-runtime-aws-request-id"] == answer.headers["x-amzn-requestid"]
+    assert received.headers["lambda-runtime-trace-id"] == headers["X-Amzn-Trace-Id"]
+    assert received.headers["lambda-runtime-client-context"] == '{"custom":{"a":1}}'
+    assert received.headers["lambda-runtime-invoked-function-arn"].endswith(f":{AT_B}:1")
+    assert received.headers["x-funclet-revision"] == revision(AT_B, "1").key
+    assert answer.headers["x-amz-log-result"] == "bG9n"
+    assert answer.headers["x-amz-executed-version"] == "1"
+
+
+async def test_a_function_error_is_answered_as_at_its_home(pair: list[Node]) -> None:
+    async def fail(_: Received) -> Reply:
+        return Reply(b'{"errorMessage":"\xc3\xa9"}', "error")
+
+    pair[1].starter.behaviour = fail
+    here, there = await call(pair[0]), await call(pair[1])
+    assert here.body == there.body == b'{"errorMessage":"\xc3\xa9"}'
+    assert here.headers["x-amz-function-error"] == there.headers["x-amz-function-error"] == "Unhandled"
+
+
+async def test_an_error_of_the_platform_is_answered_as_at_its_home(pair: list[Node]) -> None:
+    pair[1].starter.failing[revision(AT_B).key] = StartError("ImageUnavailable", "no such image: ümlaut")
+    here, there = await call(pair[0]), await call(pair[1])
+    assert here.status == there.status == 409
+    assert here.body == there.body
+    assert here.headers["x-amzn-errortype"] == "ResourceConflictException"
+
+
+async def test_the_cap_of_a_function_holds_over_all_gateways() -> None:
+    release = asyncio.Event()
+
+    async def hold(call: Received) -> Reply:
+        await release.wait()
+        return Reply(call.body)
+
+    async with nodes(route(AT_B, reserved=2), behaviour=hold) as (a, b):
+        running = [asyncio.create_task(call(node)) for node in (a, b)]
+        await until(lambda: len(calls_at(b)) == 2)
+        refused = await call(a)
+        assert refused.status == 429
+        assert refused.json()["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+        release.set()
+        assert [(await each).status for each in running] == [200, 200]
+
+
+async def test_an_event_of_the_largest_size_is_relayed(pair: list[Node]) -> None:
+    body = b'"' + b"a" * (REQUEST_LIMIT - 2) + b'"'
+    answer = await call(pair[0], body)
+    assert answer.status == 200
+    assert answer.body == body
+
+
+# -- callers and homes that go
+
+
+async def test_a_caller_that_leaves_gives_its_place_at_the_home_back(pair: list[Node]) -> None:
+    a, b = pair
+    b.starter.gate = asyncio.Event()
+    _, writer = await asyncio.open_connection("127.0.0.1", a.gateway.port)
+    writer.write(invoke_bytes(AT_B))
+    await until(lambda: waiting_at(b) == 1)
+    writer.close()
+    await until(lambda: waiting_at(b) == 0)
+    assert a.gateway._invoker.in_flight == 0
+
+
+async def test_a_home_that_dies_in_the_middle_of_a_call_is_told_honestly_and_the_call_is_not_sent_again(
+    pair: list[Node],
+) -> None:
+    a, b = pair
+
+    release = asyncio.Event()
+
+    async def hang(_: Received) -> Reply:
+        await release.wait()
+        return Reply()
+
+    b.starter.behaviour = hang
+    under_way = asyncio.create_task(call(a))
+    await until(lambda: calls_at(b))
+    await b.die()
+    answer = await under_way
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (500, "ServiceException")
+    assert "may have run" in answer.json()["Message"]
+    release.set()
+    assert len(calls_at(b)) == 1
+    assert calls_at(a) == []
+
+
+async def test_a_home_that_listens_no_more_is_replaced_at_once(pair: list[Node]) -> None:
+    a, b = pair
+    await b.die()
+    answer = await call(a)
+    assert answer.status == 200
+    assert len(calls_at(a)) == 1
+    assert a.homes.is_own("default", AT_B)
+
+
+async def test_a_home_that_no_dial_reaches_is_replaced_after_one_second(pair: list[Node]) -> None:
+    a, _ = pair
+    with black_hole() as address:
+        a.homes.update({"b": address})
+        begun = time.monotonic()
+        answer = await call(a)
+        assert answer.status == 200
+        assert len(calls_at(a)) == 1
+        assert 0.9 < time.monotonic() - begun < 5
+
+
+# -- homes that move
+
+
+async def test_while_the_gateways_disagree_a_call_waits_until_they_do_not(pair: list[Node]) -> None:
+    a, b = pair
+    b.homes.leave()
+    under_way = asyncio.create_task(call(a))
+    await asyncio.sleep(0.2)
+    assert not under_way.done()
+    a.homes.update({})
+    assert (await under_way).status == 200
+    assert (len(calls_at(a)), len(calls_at(b))) == (1, 0)
+
+
+async def test_gateways_that_never_agree_are_owned_up_to(
+    pair: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = pair
+    monkeypatch.setattr(relay_module, "_CONVERGE", 0.2)
+    b.homes.leave()
+    answer = await call(a)
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (503, "ServiceUnavailableException")
+    assert calls_at(a) == calls_at(b) == []
+
+
+async def test_a_function_that_its_home_does_not_know_yet_is_waited_for(
+    pair: list[Node], function: FunctionRoute
+) -> None:
+    a, b = pair
+    b.route()
+    under_way = asyncio.create_task(call(a))
+    await asyncio.sleep(0.2)
+    assert not under_way.done()
+    b.route(function)
+    assert (await under_way).status == 200
+    assert len(calls_at(b)) == 1
+
+
+async def test_when_the_home_moves_while_calls_wait_each_is_served_once(function: FunctionRoute) -> None:
+    ledger: Counter[int] = Counter()
+
+    async def write_down(call: Received) -> Reply:
+        ledger[json.loads(call.body)] += 1
+        return Reply(call.body)
+
+    async with nodes(function, behaviour=write_down) as (a, b):
+        b.starter.gate = asyncio.Event()
+        calls = [asyncio.create_task(call((a, b)[number % 2], b"%d" % number)) for number in range(40)]
+        await until(lambda: waiting_at(b) == 40)
+        b.homes.leave()
+        assert waiting_at(b) == 0
+        await asyncio.sleep(0.1)
+        a.homes.update({})
+        answers = [await each for each in calls]
+        assert [each.status for each in answers] == [200] * 40
+        assert [json.loads(each.body) for each in answers] == list(range(40))
+        assert ledger == Counter(range(40))
+        assert calls_at(b) == []
+        b.starter.gate.set()
+
+
+async def test_when_homes_come_and_go_under_load_each_call_is_served_once(function: FunctionRoute) -> None:
+    ledger: Counter[int] = Counter()
+
+    async def write_down(call: Received) -> Reply:
+        ledger[json.loads(call.body)] += 1
+        await asyncio.sleep(0.005)
+        return Reply(call.body)
+
+    async with nodes(function, behaviour=write_down) as (a, b):
+        peers = {node.name: node.internal for node in (a, b)}
+        calls = []
+        for number in range(300):
+            calls.append(asyncio.create_task(call((a, b)[number % 2], b"%d" % number)))
+            if number % 50 == 25:
+                b.homes.update({})
+                a.homes.update({})
+            elif number % 50 == 49:
+                a.homes.update(peers)
+                b.homes.update(peers)
+            await asyncio.sleep(0.002)
+        answers = [await each for each in calls]
+        assert [each.status for each in answers] == [200] * 300
+        assert ledger == Counter(range(300))
+
+
+async def test_what_runs_when_the_home_moves_is_finished_where_it_runs(pair: list[Node]) -> None:
+    a, b = pair
+    release = asyncio.Event()
+
+    async def hold(call: Received) -> Reply:
+        await release.wait()
+        return Reply(call.body)
+
+    b.starter.behaviour = hold
+    under_way = asyncio.create_task(call(a, b"7"))
+    await until(lambda: calls_at(b))
+    b.homes.leave()
+    a.homes.update({})
+    assert (await call(a, b"8")).body == b"8"
+    release.set()
+    answer = await under_way
+    assert (answer.status, answer.body) == (200, b"7")
+    assert (len(calls_at(a)), len(calls_at(b))) == (1, 1)
+
+
+# -- the door
+
+
+def request_for(name: str, body: bytes = b"{}") -> InvokeRequest:
+    target = Target(route(name), revision(name), "$LATEST", "arn:x")
+    return InvokeRequest(target=target, request_id="r-1", body=body)
+
+
+async def knock(node: Node, headers: dict[str, str], body: bytes = b"{}") -> tuple[int, str | None]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://{node.internal}{PATH}", data=body, headers=headers) as response,
+    ):
+        return response.status, response.headers.get("x-funclet-not-started")
+
+
+async def test_a_relayed_call_is_never_relayed_again(pair: list[Node]) -> None:
+    a, b = pair
+    headers = outgoing(request_for(AT_B), "a", KEY, time.time())
+    assert await knock(a, headers) == (503, "not-home")
+    assert calls_at(a) == calls_at(b) == []
+
+
+async def test_a_call_that_was_relayed_once_cannot_be_replayed(pair: list[Node]) -> None:
+    b = pair[1]
+    headers = outgoing(request_for(AT_B), "b", KEY, time.time())
+    assert await knock(b, headers) == (200, None)
+    assert await knock(b, headers) == (401, None)
+    assert len(calls_at(b)) == 1
+
+
+@pytest.mark.parametrize(
+    ("home", "key", "seconds", "body"),
+    [
+        ("b", b"forged", 0, b"{}"),
+        ("b", KEY, -120, b"{}"),
+        ("b", KEY, 120, b"{}"),
+        ("a", KEY, 0, b"{}"),
+        ("b", KEY, 0, b'{"changed": 1}'),
+    ],
+)
+async def test_a_call_that_no_gateway_signed_for_this_one_now_is_refused(
+    pair: list[Node], home: str, key: bytes, seconds: float, body: bytes
+) -> None:
+    b = pair[1]
+    headers = outgoing(request_for(AT_B), home, key, time.time() + seconds)
+    assert await knock(b, headers, body) == (401, None)
+    assert b.starter.started == []
+
+
+async def test_a_call_without_a_signature_is_refused_before_its_body_is_read(pair: list[Node]) -> None:
+    host, port = pair[1].internal.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /relay HTTP/1.1\r\nhost: x\r\ncontent-length: 6000000\r\n\r\n")
+    assert (await read_answer(reader)).status == 401
+    writer.close()
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_the_limit_is_refused(pair: list[Node], *, chunked: bool) -> None:
+    body = b"a" * (REQUEST_LIMIT + 1)
+    headers = outgoing(request_for(AT_B, body), "b", KEY, time.time())
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body
+
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"http://{pair[1].internal}{PATH}",
+            data=pieces() if chunked else io.BytesIO(body),
+            headers=headers,
+        ) as response,
+    ):
+        assert response.status == 413
+    assert pair[1].starter.started == []
+
+
+# -- whoever is at a gateway's address and is none
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "told"),
+    [
+        (200, {}, 500),
+        (200, {"x-funclet-relay-result": "[]"}, 500),
+        (500, {}, 500),
+        (307, {"location": "/elsewhere"}, 500),
+        (401, {}, 503),
+        (404, {}, 503),
+        (413, {}, 503),
+    ],
+)
+async def test_an_answer_that_is_none_of_a_gateway_is_not_passed_on(
+    pair: list[Node], status: int, headers: dict[str, str], told: int
+) -> None:
+    came: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        came.append(request.path)
+        await request.read()
+        return web.Response(status=status, headers=headers, body=b"secret")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    pair[0].homes.update({"b": f"127.0.0.1:{runner.addresses[0][1]}"})
+    got = await call(pair[0])
+    assert got.status == told
+    assert b"secret" not in got.body
+    assert came == [PATH]
+    await runner.cleanup()
+
+
+async def test_an_answer_that_is_too_long_is_not_read_to_its_end(pair: list[Node]) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(headers={"x-funclet-relay-result": "{}"}, body=b"a" * (8 * 1024 * 1024))
+
+    app = web.Application()
+    app.router.add_post(PATH, answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    pair[0].homes.update({"b": f"127.0.0.1:{runner.addresses[0][1]}"})
+    assert (await call(pair[0])).status == 500
+    await runner.cleanup()
+
+
+async def test_a_fault_of_the_relay_itself_is_owned_up_to(pair: list[Node]) -> None:
+    def fault(*_: object) -> str:
+        raise RuntimeError("a fault")
+
+    pair[0].homes.address = fault  # type: ignore[assignment,method-assign]  # stands in for any fault
+    answer = await call(pair[0])
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (500, "ServiceException")
+
+
+async def test_a_relay_that_is_closed_leaves_no_call_behind() -> None:
+    async with nodes(route(AT_B)) as (a, b):
+        b.starter.gate = asyncio.Event()
+        under_way = asyncio.create_task(call(a))
+        await until(lambda: waiting_at(b) == 1)
+        await a.relay.close()
+        await until(lambda: waiting_at(b) == 0)
+        under_way.cancel()
