@@ -1,0 +1,155 @@
+"""Values: each one explained, each one checked, and every mistake told in words."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from helm_python import HelmRenderError, HelmValuesError
+
+from support.chart import CHART, SCOPED, render
+
+TEXT = (CHART / "values.yaml").read_text()
+VALUES: dict[str, Any] = yaml.safe_load(TEXT)
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+
+_KEY = re.compile(r"( *)([A-Za-z]+):")
+
+Node = dict[str, Any]
+
+
+def resolved(node: Node) -> Node:
+    if "$ref" not in node:
+        return node
+    target: Node = SCHEMA["$defs"][node["$ref"].rpartition("/")[2]]
+    return target
+
+
+def schema_objects(node: Node, path: str) -> Iterator[tuple[str, Node]]:
+    """Every object of the schema by its path, also those that others share."""
+    node = resolved(node)
+    if "object" in node.get("type", ()):
+        yield path, node
+    for name, below in node.get("properties", {}).items():
+        yield from schema_objects(below, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            yield from schema_objects(node[key], f"{path}[]")
+
+
+def own_keys(values: Node, node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Keys that are the chart's own words: what Kubernetes defines is left to its documentation."""
+    for name, value in values.items():
+        below = resolved(node).get("properties", {}).get(name) or resolved(node).get("additionalProperties")
+        yield (*path, name)
+        if isinstance(value, dict) and below and resolved(below) not in kubernetes_s_own():
+            yield from own_keys(value, below, (*path, name))
+
+
+def kubernetes_s_own() -> list[Node]:
+    return [SCHEMA["$defs"][name] for name in ("free", "strings", "resources")]
+
+
+def commented_keys() -> set[tuple[str, ...]]:
+    """Keys right under a comment, or named in the line of one."""
+    found: set[tuple[str, ...]] = set()
+    path: list[str] = []
+    lines = TEXT.splitlines()
+    for before, line in zip(["", *lines], lines, strict=False):
+        key = _KEY.match(line)
+        if key:
+            path[len(key[1]) // 2 :] = [key[2]]
+            if before.strip().startswith("# "):
+                found.add(tuple(path))
+    return found
+
+
+@pytest.mark.parametrize("path", list(own_keys(VALUES, SCHEMA)), ids=".".join)
+def test_a_value_is_explained(path: tuple[str, ...]) -> None:
+    assert path in commented_keys()
+
+
+def test_a_leaf_s_comment_is_marked_as_one_and_a_group_s_is_not() -> None:
+    marked = re.findall(r"# -- .*\n(?: *#.*\n)* *([A-Za-z]+):", TEXT)
+    assert {"mode", "replicas", "digest", "namespaces", "denied"} <= set(marked)
+    assert not {"global", "scope", "auth", "keys", "operator", "gateway", "networkPolicy"} & set(marked)
+
+
+def test_values_and_schema_know_the_same_keys() -> None:
+    for path in own_keys(VALUES, SCHEMA):
+        node = SCHEMA
+        for name in path:
+            properties = resolved(node).get("properties", {})
+            node = properties[name] if name in properties else resolved(node)["additionalProperties"]
+    assert SCHEMA["properties"].keys() == VALUES.keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "node"),
+    [pytest.param(path, node, id=path or "top") for path, node in schema_objects(SCHEMA, "")],
+)
+def test_an_object_of_the_schema_lets_no_unknown_key_through(path: str, node: Node) -> None:
+    if path == ".global":
+        # What parent charts share with all of their children passes through here.
+        assert "additionalProperties" not in node
+    elif "properties" in node:
+        assert node["additionalProperties"] is False
+    else:
+        assert node in kubernetes_s_own() or "additionalProperties" in node or path.endswith("[]")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"gatewy": {}}, "additional properties 'gatewy' not allowed"),
+        ({"gateway": {"replica": 3}}, "at '/gateway': additional properties 'replica' not allowed"),
+        ({"gateway": {"replicas": 0}}, "at '/gateway/replicas': minimum: got 0, want 1"),
+        ({"gateway": {"replicas": "2"}}, "at '/gateway/replicas': got string, want integer"),
+        (
+            {"auth": {"mode": "none"}},
+            "at '/auth/mode': value must be one of 'Kubernetes', 'Token', 'None'",
+        ),
+        ({"auth": {"mode": None}}, "at '/auth': missing property 'mode'"),
+        ({"image": {"digest": "abc"}}, "at '/image/digest': 'abc' does not match pattern"),
+        ({"image": {"repository": "a b"}}, "at '/image/repository': 'a b' does not match pattern"),
+        ({"scope": {"namespaces": "one"}}, "at '/scope/namespaces': got string, want array"),
+        ({"scope": {"namespaces": ["A"]}}, "at '/scope/namespaces/0': 'A' does not match pattern"),
+        ({"runtimes": {"x": {"names": ["x"]}}}, "at '/runtimes/x': missing properties 'image', 'command'"),
+        ({"gateway": {"service": {"port": 70000}}}, "at '/gateway/service/port': maximum: got 70,000"),
+        ({"pods": {"runAsUser": 0}}, "at '/pods/runAsUser': minimum: got 0, want 1"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_place(values: Node, told: str) -> None:
+    with pytest.raises(HelmValuesError) as refused:
+        render(values)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {**SCOPED, "auth": {"mode": "Kubernetes"}},
+            "tokens of Kubernetes cannot be checked without one: set auth.mode to Token",
+        ),
+        (
+            {**SCOPED, "defaultNamespace": "default"},
+            r"defaultNamespace is default, which is not one of scope.namespaces \(team-a, team-b\)",
+        ),
+        ({"ingress": {"enabled": True}}, "ingress.host is needed with ingress.enabled"),
+        ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs is needed with httpRoute.enabled"),
+        (
+            {"httpRoute": {"redirect": {"enabled": True}}},
+            "httpRoute.redirect.parentRefs is needed with httpRoute.redirect.enabled",
+        ),
+        (
+            {"gateway": {"serviceAccount": {"create": False}}},
+            "gateway.serviceAccount.name is needed where gateway.serviceAccount.create is false",
+        ),
+    ],
+)
+def test_values_that_do_not_go_together_are_told_with_what_to_do(values: Node, told: str) -> None:
+    with pytest.raises(HelmRenderError, match=told):
+        render(values)
