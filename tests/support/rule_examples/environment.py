@@ -3,7 +3,8 @@
 from funclet.api.rules.environment import RESERVED
 from support.rule_examples.example import Examples
 
-_PLATFORM = ("dev", "opt", "proc", "sys", "tmp", "var/runtime", "var/task")
+_PLATFORM = ("dev", "funclet", "opt", "proc", "sys", "tmp", "var/runtime", "var/task")
+_HIDING = ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/var")
 _LONG_NAME = ".".join(["a" * 63] * 3 + ["b" * 61])
 _EXACTLY_4_KB = {"NAME": "x" * (4096 - 11)}
 
@@ -48,10 +49,19 @@ def _references(field: str) -> tuple[Examples, ...]:
         ),
         Examples(
             f"{field} are mounted beside the platform's folders",
-            ("/etc/database", "/opts/a", "/var/tasks", "/var/run"),
-            tuple(f"/{folder}{below}" for folder in _PLATFORM for below in ("", "/a", "/a/b")),
+            ("/etc/database", "/opts/a", "/var/tasks", "/var/run", "/usr/share/a", "/funclets", "/home"),
+            (*_HIDING, *(f"/{folder}{below}" for folder in _PLATFORM for below in ("", "/a", "/a/b"))),
         ),
         *_variables(f"variables of {field}"),
+        Examples(
+            f"variables of {field} come from keys",
+            (
+                {},
+                {"A": "password", "B": "tls.crt", "C": ".hidden", "D": "a..b", "E": "_-."},
+                {"A": "k" * 253},
+            ),
+            tuple({"A": key} for key in (".", "..", "..data", "a/b", "a b", "ä", "a\n", "$(A)", "a:b")),
+        ),
     )
 
 
@@ -74,10 +84,34 @@ EXAMPLES = (
             {},
             {"secrets": [{"name": "a"}, {"name": "b"}]},
             {"secrets": [{"name": "a", "mountPath": "/a"}], "configMaps": [{"name": "a", "mountPath": "/b"}]},
+            {"secrets": [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/ab"}]},
         ),
         (
             {"secrets": [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/a"}]},
             {"secrets": [{"name": "a", "mountPath": "/a"}], "configMaps": [{"name": "a", "mountPath": "/a"}]},
+            {
+                "secrets": [{"name": "a", "mountPath": "/a/b/c"}],
+                "configMaps": [{"name": "a", "mountPath": "/a"}],
+            },
+        ),
+    ),
+    Examples(
+        "one source for each variable",
+        (
+            {},
+            {"environment": {"A": "x"}, "secrets": [{"name": "a", "variables": {"B": "k", "C": "k"}}]},
+            {
+                "secrets": [{"name": "a", "prefix": ""}],
+                "configMaps": [{"name": "a", "variables": {"A": "k"}}],
+            },
+        ),
+        (
+            {"environment": {"A": "x"}, "secrets": [{"name": "a", "variables": {"A": "k"}}]},
+            {"secrets": [{"name": "a", "variables": {"A": "k"}}, {"name": "a", "variables": {"A": "k"}}]},
+            {
+                "secrets": [{"name": "a", "variables": {"A": "k"}}],
+                "configMaps": [{"name": "a", "variables": {"A": "k"}}],
+            },
         ),
     ),
     Examples(

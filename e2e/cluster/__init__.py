@@ -1,0 +1,1 @@
+"""A real Kubernetes for tests, made in seconds on a bare machine, or a cluster that is there already."""

@@ -1,0 +1,1 @@
+"""A whole node on this machine: Kubernetes as plain root processes, containers by containerd."""

@@ -1,0 +1,97 @@
+"""What the tests on a cluster share: the cluster, the release in it, a namespace, and the ledger's reports."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cluster import providers
+from cluster.errors import CannotRun, ClusterError
+from ledger.collector import collecting
+from proof import Proof
+from release import release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cluster.provider import Provider
+    from ledger.report import Report
+    from release.release import Release
+
+REPORTS = pytest.StashKey[list["Report"]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults", "Tests that inject faults")
+    group.addoption(
+        "--share",
+        type=float,
+        default=1.0,
+        help="share of the faults to inject, such as 0.1 (at least one each)",
+    )
+    group.addoption("--as-installed", action="store_true", help="use the release that is there, as it is")
+    group.addoption("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of all chance")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[REPORTS] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if reports := config.stash[REPORTS]:
+        terminalreporter.section("ledger")
+        for report in reports:
+            terminalreporter.write_line(str(report))
+
+
+@pytest.fixture(scope="session")
+def provider() -> Provider:
+    """A cluster that runs."""
+    try:
+        chosen = providers.choose(providers.default(), print)
+        chosen.kubectl("get", "nodes")
+    except (CannotRun, ClusterError) as lack:
+        pytest.skip(f"no cluster: {lack}")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def funclet(provider: Provider, pytestconfig: pytest.Config) -> Release:
+    """Funclet, installed or upgraded to the images that were built; it stays."""
+    try:
+        as_installed = pytestconfig.getoption("as_installed")
+        return release.find(provider) if as_installed else release.install(provider)
+    except CannotRun as lack:
+        pytest.skip(str(lack))
+
+
+@pytest.fixture
+def namespace(funclet: Release) -> Iterator[str]:
+    """A namespace of its own, which enforces `restricted`."""
+    name = f"e2e-{secrets.token_hex(4)}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    metadata = {"name": name, "labels": labels}
+    funclet.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    yield name
+    # The namespace itself takes half a minute more, in which nothing runs in it.
+    funclet.kubectl("delete", "namespace", name, "--wait=false")
+    funclet.kubectl("wait", "pods", "--all", "-n", name, "--for=delete", "--timeout=90s", timeout=120)
+
+
+@pytest.fixture
+def times(pytestconfig: pytest.Config) -> Callable[[int], int]:
+    """How many faults to inject where this many are wanted."""
+    share: float = pytestconfig.getoption("share")
+    return lambda wanted: max(1, round(wanted * share))
+
+
+@pytest.fixture
+def proof(funclet: Release, namespace: str, tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Proof]:
+    """The ledger on this release, in a namespace of its own."""
+    with collecting(tmp_path, funclet.collector_host) as collector:
+        reports = pytestconfig.stash[REPORTS]
+        yield Proof(funclet, namespace, collector, pytestconfig.getoption("seed"), reports)

@@ -1,0 +1,121 @@
+"""Gateways that relay to each other over real connections, in one process."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+from aiohttp import web
+
+from funclet.gateway.gateway import Gateway
+from funclet.gateway.home.homes import Homes, home_among
+from funclet.gateway.home.messages import PATH
+from funclet.gateway.home.relay import Relay, RelayDoor
+from funclet.gateway.settings import GatewaySettings
+from funclet.lambda_api.invoke import REQUEST_LIMIT
+from funclet.plan.routes import FunctionRoute
+from support.gateway import Behaviour, FakeStarter, echo, table
+
+KEY = b"the relay key of all gateways"
+
+
+class Node:
+    """One gateway with both of its listeners."""
+
+    def __init__(self, name: str, behaviour: Behaviour) -> None:
+        self.name = name
+        self.starter = FakeStarter(behaviour)
+        self.homes = Homes(name, clock=asyncio.get_running_loop().time)
+        self.relay = Relay(self.homes, KEY, wall=time.time, backstop=lambda _: 20.0)
+        self.gateway = Gateway(self.starter, replace(GatewaySettings(), port=0), relay=self.relay)
+        self.routes: dict[tuple[str, str], FunctionRoute] = {}
+        door = RelayDoor(self.homes, KEY, self.gateway.begin_relayed, wall=time.time)
+        self.app = web.Application(
+            client_max_size=REQUEST_LIMIT, handler_args={"max_field_size": 65536, "auto_decompress": False}
+        )
+        self.app.add_routes([web.post(PATH, door.answer)])
+        self._runner = web.AppRunner(self.app, handler_cancellation=True, shutdown_timeout=0.1)
+        self.homes.on_change = self._moved
+
+    async def open(self) -> None:
+        """Listen."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await self.gateway.start()
+
+    @property
+    def internal(self) -> str:
+        """Where the other gateways find it."""
+        return f"127.0.0.1:{self._runner.addresses[0][1]}"
+
+    def route(self, *routes: FunctionRoute) -> None:
+        """Route these functions."""
+        self.routes = table(*routes)
+        self.gateway.update_routes(self.routes)
+
+    def _moved(self) -> None:
+        for where in self.routes:
+            self.gateway.set_home(where, own=self.homes.is_own(*where))
+
+    async def die(self) -> None:
+        """End all connections of other gateways, and listen no more."""
+        server = self._runner.server
+        assert server is not None
+        for handler in server.connections:
+            assert handler.transport is not None
+            handler.transport.abort()
+        await self._runner.cleanup()
+
+    async def close(self) -> None:
+        """End."""
+        for supervisor in self.starter.supervisors.values():
+            supervisor.behaviour = echo
+        if self.starter.gate is not None:
+            self.starter.gate.set()
+        await self.gateway.stop(0.2)
+        await self.relay.close()
+        await self._runner.cleanup()
+        # What it let go of when another became home still runs.
+        for supervisor in self.starter.supervisors.values():
+            await supervisor.close()
+        self.starter.clean()
+
+
+def name_with_home(home: str, among: str = "ab") -> str:
+    """Name a function whose home is this gateway."""
+    return next(name for name in map("f{}".format, range(1000)) if home_among(among, "default", name) == home)
+
+
+@contextlib.asynccontextmanager
+async def nodes(
+    *routes: FunctionRoute, names: str = "ab", behaviour: Behaviour = echo
+) -> AsyncIterator[list[Node]]:
+    """Give gateways that know each other and these routes."""
+    made = [Node(name, behaviour) for name in names]
+    try:
+        for node in made:
+            await node.open()
+        peers = {node.name: node.internal for node in made}
+        for node in made:
+            node.homes.update(peers)
+            node.route(*routes)
+        yield made
+    finally:
+        for node in made:
+            await node.close()
+
+
+@contextlib.contextmanager
+def black_hole() -> Iterator[str]:
+    """Give an address where every dial waits for ever."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        yield f"{address[0]}:{address[1]}"
