@@ -56,10 +56,10 @@ async def test_what_is_there_and_what_changes_and_goes_reaches_the_informer(seen
     informer, feed = feed_of(seen, "Function", listed=lambda: lists.append(None))
     running = asyncio.create_task(feed.run())
     await until(lambda: informer.get(seen.key("there")) is not None)
-    assert lists == [None]
+    await until(lambda: lists == [None])
     await seen.apply(seen.function("later"))
     await until(lambda: informer.get(seen.key("later")) is not None)
-    assert lists == [None]
+    await until(lambda: lists == [None])
     await seen.kube.delete(seen.key("there"))
     await until(lambda: informer.get(seen.key("there")) is None)
     await stopped(feed, running)

@@ -63,6 +63,10 @@ def _become(told: dict[str, Any]) -> None:
     root = told["root"]
     _mount("--make-rprivate", "/")
     _mount("--bind", root, root)
+    # Before the binds: what is bound may lie below these.
+    for kind, target in (("proc", "/proc"), ("tmpfs", "/tmp")):  # noqa: S108 - inside
+        Path(root + target).mkdir(exist_ok=True)
+        _mount("-t", kind, kind, root + target)
     for source, target, read_only in told["mounts"]:
         place = Path(root + target)
         if Path(source).is_dir():
@@ -73,9 +77,6 @@ def _become(told: dict[str, Any]) -> None:
         _mount("--bind", source, str(place))
         if read_only:
             _mount("-o", "remount,bind,ro", str(place))
-    for kind, target in (("proc", "/proc"), ("tmpfs", "/tmp")):  # noqa: S108 - inside
-        Path(root + target).mkdir(exist_ok=True)
-        _mount("-t", kind, kind, root + target)
     _mount("-o", "remount,bind,ro", root)
     os.chroot(root)
     os.chdir("/")

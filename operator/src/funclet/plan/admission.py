@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from funclet.api.function import Function
 from funclet.api.function_version import FunctionVersion
+from funclet.plan import reasons
 from funclet.plan.conditions import find
 from funclet.plan.owners import made_by, older
 
@@ -18,7 +19,8 @@ def is_undecided(version: FunctionVersion, function: Function) -> bool:
     if is_admitted(version, function) or version.metadata.deletion_timestamp:
         return False
     stalled = find("Stalled", version.status.conditions)
-    return stalled is None or stalled.status != "True"
+    # One that came before its Function was refused by nobody: now that there is one, it is looked at anew.
+    return stalled is None or stalled.status != "True" or stalled.reason == reasons.FUNCTION_NOT_FOUND
 
 
 def admitted(versions: Iterable[FunctionVersion], function: Function) -> dict[int, FunctionVersion]:

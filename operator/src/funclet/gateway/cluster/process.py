@@ -126,6 +126,8 @@ class GatewayProcess:
             health_application(self._gateway.metrics.registry, self._missing), self._settings.admin_port
         )
         tasks = {asyncio.create_task(self._informer.run(), name="watches")}
+        # The others send calls as soon as they know of this gateway; until it can, it says that it has not begun them.
+        internal = await self._serve(self._internal(), self._settings.internal_port)
         await self._membership.attempt()
         self._homes.update(self._membership.peers)
         tasks.add(asyncio.create_task(self._membership.run(), name="membership"))
@@ -133,7 +135,6 @@ class GatewayProcess:
         self._homes.on_change = self._moved
         self._starter.serve(self._gateway)
         self._follower.begin()
-        internal = await self._serve(self._internal(), self._settings.internal_port)
         await self._gateway.start()
         tasks.add(asyncio.create_task(self._snapshot.keep(), name="snapshot"))
         tasks.add(asyncio.create_task(self._tidy(), name="tidying"))
