@@ -1,3 +1,4 @@
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -5,6 +6,13 @@ import pytest
 
 from support.cli import Command
 from support.rest import TOKEN, Served, served
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Let Ctrl-C reach the commands that tests start: whoever runs tests in the background has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
