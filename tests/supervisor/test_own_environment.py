@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from funclet.supervisor.own_environment import Identity, passed_on
-from funclet.supervisor.settings import SettingsError
+from funclet.supervisor.settings_error import SettingsError
 from support.pod import POD
 from support.supervisor import SUPERVISOR
 

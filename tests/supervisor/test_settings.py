@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funclet.supervisor.settings import SettingsError, parse
+from funclet.supervisor.settings import parse
+from funclet.supervisor.settings_error import SettingsError
 
 LEAST: dict[str, Any] = {
     "revision": "r",

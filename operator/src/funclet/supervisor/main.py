@@ -13,7 +13,8 @@ from funclet.supervisor.log import Log
 from funclet.supervisor.log_lines import JsonLines, TextLines
 from funclet.supervisor.loop import Loop
 from funclet.supervisor.outcome import payload
-from funclet.supervisor.settings import Settings, SettingsError, parse
+from funclet.supervisor.settings import Settings, parse
+from funclet.supervisor.settings_error import SettingsError
 from funclet.supervisor.signals import SIG_IGN, SIGCHLD, SIGHUP, SIGINT, SIGTERM, signal
 from funclet.supervisor.sink import Sink
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from funclet.supervisor.settings import SettingsError
+from funclet.supervisor.settings_error import SettingsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

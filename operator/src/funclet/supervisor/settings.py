@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from _json import make_scanner  # the json package costs 8 ms of a cold start: it compiles regular expressions
 
+from funclet.supervisor.settings_error import SettingsError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
     from funclet.supervisor.pod_settings import Announcement, CodeSource, Key
-
-
-class SettingsError(Exception):
-    """The settings cannot be used; the message names the key and says what it must be."""
 
 
 class Settings:
