@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[REPORTS] = []
+    # Ctrl-C must reach the commands that tests start: whoever runs tests in the background has it ignored.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

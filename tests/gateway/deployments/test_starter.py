@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from funclet.gateway.deployments.raised import GRACE, Whose
-from funclet.gateway.deployments.starter import DeploymentStarter
+from funclet.gateway.deployments.starter import DeploymentStarter, wished
 from funclet.gateway.ports import Instance, StartError, TcpAddress
 from funclet.kube.cluster_port import ForbiddenError, UnreachableError
 from funclet.kube.port import KubeError
@@ -645,3 +645,13 @@ async def test_a_stray_that_could_not_be_lowered_is_tried_again(error: KubeError
     world.cluster.failing = None
     await tidy(world, Whose.NOBODY, 15)
     assert world.scales == [0]
+
+
+def test_a_wish_takes_back_those_for_revisions_that_are_past() -> None:
+    status = {
+        "latestRevision": "new",
+        "servingRevision": "old",
+        "wanted": {"older": "1", "old": "1", "oldest": "1"},
+    }
+    assert wished({"status": status}, "new", "2") == {"older": None, "oldest": None, "new": "2"}
+    assert wished({}, "new", "2") == {"new": "2"}

@@ -69,6 +69,14 @@ class _Running:
     paused_until: float = 0.0
 
 
+def wished(owner: Object, revision: str, now: str) -> dict[str, str | None]:
+    """Wish for one revision, and no more for those that its owner is past: there is room for 64."""
+    status = owner.get("status") or {}
+    kept = {revision, *(status.get(name) for name in ("latestRevision", "servingRevision", "revision"))}
+    stale = {key: None for key in status.get("wanted") or () if key not in kept}
+    return {**stale, revision: now}
+
+
 class DeploymentStarter:
     """A Starter over Deployments. Only the home of a function may have one of its revisions started."""
 
@@ -323,11 +331,8 @@ class DeploymentStarter:
             self._fail(running, gone)
             return
         running.wished = now
-        self._background(
-            self._write(
-                running, lambda: self._kube.want(owner, {running.revision.key: _now()}, manager=MANAGER)
-            )
-        )
+        wishes = wished(self._informer.get(owner) or {}, running.revision.key, _now())
+        self._background(self._write(running, lambda: self._kube.want(owner, wishes, manager=MANAGER)))
 
     def _scale(self, running: _Running, deployment: Object, seen: Seen) -> None:
         now = self._clock()
