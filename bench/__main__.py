@@ -9,15 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 import closed_loop
 import subjects
+from told import console, markdown, show
 
 _DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 _EIGHT = 8
-_PIPE_WIDTH = 150
 _COLUMNS = ("figure", "goal", "measured", "spread", "plain", "ratio", "per CPU-second")
 
 
@@ -126,9 +123,7 @@ def _document(rows: list[Row], rounds: int, seconds: float) -> str:
         "",
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}.",
         "",
-        "| " + " | ".join(_COLUMNS) + " |",
-        "|" + "---|" * len(_COLUMNS),
-        *("| " + " | ".join(row.cells()) + " |" for row in rows),
+        *markdown(_COLUMNS, (row.cells() for row in rows)),
         "",
     ]
     return "\n".join(lines)
@@ -142,9 +137,7 @@ def main() -> int:
     parser.add_argument("--starts", type=int, default=30)
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md alone")
     options = parser.parse_args()
-    console = Console()
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
+    terminal = console()
     rows: list[Row] = []
     runs: tuple[tuple[str, Callable[[], Iterator[Row]]], ...] = (
         ("warm invocations", lambda: _warm(options.rounds, options.seconds)),
@@ -152,12 +145,9 @@ def main() -> int:
         ("the supervisor alone", lambda: _supervisor(options.rounds, options.seconds)),
     )
     for title, run in runs:
-        console.print(f"measuring {title} ...", style="dim")
+        terminal.print(f"measuring {title} ...", style="dim")
         rows += run()
-    table = Table(*_COLUMNS)
-    for row in rows:
-        table.add_row(*row.cells())
-    console.print(table)
+    show(terminal, _COLUMNS, (row.cells() for row in rows))
     if not options.no_write:
         _DOCUMENT.write_text(_document(rows, options.rounds, options.seconds))
     return 0

@@ -19,7 +19,6 @@ from typing import Any
 import aiohttp
 import yaml
 from rich.console import Console
-from rich.table import Table
 
 from cluster import providers
 from cluster.containerd import repository
@@ -28,6 +27,7 @@ from funclet.kube.client import ClusterKube, connect
 from funclet.plan.plan import Key
 from load.invoking import Target
 from release import release
+from told import console, markdown, show
 
 _DOCUMENT = Path(__file__).parents[1] / "docs" / "performance-cluster.md"
 _NAMESPACE = "bench"
@@ -137,7 +137,7 @@ def _row(name: str, goal: str, values: Sequence[float], unit: float, suffix: str
     return [name, goal, *(f"{each} {suffix}" for each in shown), str(len(values))]
 
 
-async def _measure(starts: int, calls: int, console: Console) -> list[list[str]]:
+async def _measure(starts: int, calls: int, terminal: Console) -> list[list[str]]:
     provider = providers.choose(providers.default(), print)
     kubectl = provider.kubectl
     installed = release.find(provider)
@@ -155,8 +155,8 @@ async def _measure(starts: int, calls: int, console: Console) -> list[list[str]]
             # In turns, so that whatever else the machine does meets both.
             bare.append(await _cold_bare(kubectl, kube, session, f"http://{address}/"))
             ours.append(await _cold_function(kubectl, session, target))
-            told = f"start {number + 1} of {starts}: bare {bare[-1]:.2f} s, ours {ours[-1]:.2f} s"
-            console.print(told, style="dim")
+            line = f"start {number + 1} of {starts}: bare {bare[-1]:.2f} s, ours {ours[-1]:.2f} s"
+            terminal.print(line, style="dim")
     await kube.close()
     stay = '--patch={"spec":{"scaling":{"idle":"5m"}}}'
     kubectl("patch", "fn/hello", "-n", _NAMESPACE, "--type=merge", stay)
@@ -196,9 +196,7 @@ def _document(rows: list[list[str]]) -> str:
         "",
         f"{platform.system()} {platform.machine()}, CPython {platform.python_version()}.",
         "",
-        "| " + " | ".join(_COLUMNS) + " |",
-        "|" + "---|" * len(_COLUMNS),
-        *("| " + " | ".join(row) + " |" for row in rows),
+        *markdown(_COLUMNS, rows),
         "",
     ]
     return "\n".join(lines)
@@ -211,14 +209,9 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance-cluster.md alone")
     options = parser.parse_args()
-    console = Console()
-    if not console.is_terminal:
-        console.width = 130
-    rows = asyncio.run(_measure(options.starts, options.calls, console))
-    table = Table(*_COLUMNS)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+    terminal = console()
+    rows = asyncio.run(_measure(options.starts, options.calls, terminal))
+    show(terminal, _COLUMNS, rows)
     if not options.no_write:
         _DOCUMENT.write_text(_document(rows))
     return 0

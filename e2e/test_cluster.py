@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster import images, providers
-from cluster.errors import CannotRun, ClusterError
+from cluster import images
+from cluster.errors import CannotRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,16 +60,6 @@ HARDENED = {
     "runAsNonRoot": True,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-
-
-@pytest.fixture(scope="module")
-def provider() -> Provider:
-    try:
-        chosen = providers.choose(providers.default(), print)
-        chosen.kubectl("get", "nodes")
-    except (CannotRun, ClusterError) as lack:
-        pytest.skip(f"no cluster: {lack}")
-    return chosen
 
 
 @pytest.fixture(scope="module")

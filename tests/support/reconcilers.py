@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
+from funclet.kube.clock import timestamp
 from funclet.kube.port import KubePort
 from funclet.plan.images import resolved_runtimes
 from funclet.plan.revision import Platform
 from funclet.reconcile.children import ChildrenKeeper, Creator
-from funclet.reconcile.loop import Reconciler, utc_now
+from funclet.reconcile.loop import Reconciler
 from funclet.reconcile.named_code import NamedCode
 from funclet.reconcile.queue import KeyQueue
 from support.rendering import cluster
@@ -19,7 +20,7 @@ class Port(KubePort, Creator, Protocol):
     """What the loop and its children are made through."""
 
 
-def reconciler(kube: Port, *, now: Callable[[], str] = utc_now, **more: Any) -> Reconciler:
+def reconciler(kube: Port, *, now: Callable[[], str] = timestamp, **more: Any) -> Reconciler:
     """A loop as the operator has it, that is quick to try again."""
     about = cluster()
     return Reconciler(

@@ -1,7 +1,6 @@
 """The operator's process: Lease, watches, reconcile loop, and the administration listener."""
 
 import asyncio
-import signal
 import time
 from collections.abc import Iterator
 
@@ -22,6 +21,7 @@ from funclet.plan.revision import Platform
 from funclet.process import keys
 from funclet.process.health import health_application
 from funclet.process.logs import configure_logs
+from funclet.process.running import listen, on_end_signals, until_stopped
 from funclet.process.settings import OperatorSettings, read_platform
 from funclet.reconcile.children import ChildrenKeeper
 from funclet.reconcile.loop import Reconciler
@@ -81,7 +81,7 @@ class Operator:
         }
         tasks = {name: asyncio.create_task(part, name=name) for name, part in parts.items()}
         try:
-            await self._until_stopped(set(tasks.values()))
+            await until_stopped(self._stopping, tasks.values())
             self._reconciler.stop()
             await asyncio.wait({tasks["loop"]}, timeout=_GRACE)
         finally:
@@ -94,14 +94,6 @@ class Operator:
             self._feed.stop()
             await asyncio.wait({watches}, timeout=_GRACE)
             await admin.cleanup()
-
-    async def _until_stopped(self, tasks: set[asyncio.Task[None]]) -> None:
-        stopping = asyncio.create_task(self._stopping.wait(), name="stop")
-        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        for task in done - {stopping}:
-            task.result()
-            raise RuntimeError(f"{task.get_name()} ended by itself")
 
     async def _follow_lease(self) -> None:
         """Let the loop work while the Lease is held, and look at everything when it comes."""
@@ -153,10 +145,7 @@ class Operator:
         queued = Gauge("funclet_queued_objects", "Objects that wait to be looked at.", registry=registry)
         queued.set_function(lambda: float(self._reconciler.queued))
         app = health_application(registry, self._waits_for)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, self._settings.admin_host, self._settings.admin_port).start()
-        return runner
+        return await listen(app, self._settings.admin_host, self._settings.admin_port)
 
     def _waits_for(self) -> Iterator[str]:
         if not self._reconciler.informer.synced.is_set():
@@ -188,9 +177,7 @@ async def serve(settings: OperatorSettings) -> None:
     kube = await connect(namespaces=settings.namespaces)
     try:
         operator = Operator(settings, read_platform(settings.platform), kube)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, operator.stop)
+        on_end_signals(operator.stop)
         await operator.run()
     finally:
         await kube.close()

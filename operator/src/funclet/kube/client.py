@@ -3,13 +3,14 @@
 import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from funclet.kube import access
+from funclet.kube.clock import utc_now
 from funclet.kube.cluster_port import Caller
 from funclet.kube.config import choose
 from funclet.kube.connection import APPLY, MERGE, REQUEST, Connection, open_connection
@@ -24,10 +25,6 @@ from funclet.plan.plan import Event, Key
 #: an Event is worth no long wait
 _EVENT = aiohttp.ClientTimeout(total=5)
 _REMEMBERED = 16_384
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class ClusterKube:
@@ -45,7 +42,7 @@ class ClusterKube:
         trims: Mapping[str, Trim] = TRIMS,
         recorder: Recorder | None = None,
         silence: float = SILENCE,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """`namespaces`: the only ones listed and watched, none: all; `silence`: seconds after which a watch is dead."""
         self._connection = connection

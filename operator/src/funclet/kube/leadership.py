@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
+from funclet.kube.clock import utc_now
 from funclet.kube.cluster_port import ClusterPort
 from funclet.kube.lease import Sightings, lease_manifest
 from funclet.kube.port import ConflictError, KubeError, NotFoundError, Object
@@ -19,10 +20,6 @@ _PATIENCE = 5.0
 _MANAGER = "funclet-lease"
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Leadership:
     """Contends for a Lease, and goes on contending: neither losing it nor the API server's absence ends it."""
 
@@ -35,7 +32,7 @@ class Leadership:
         duration: float = DURATION,
         renew: float = RENEW,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """`identity` must be this process's alone; `clock` measures seconds, `now` is only for people to read."""
         self._kube = kube

@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 
+from funclet.kube.clock import utc_now
 from funclet.kube.cluster_port import ClusterPort
 from funclet.kube.lease import Sighting, Sightings, lease_manifest
 from funclet.kube.port import KubeError, Object
@@ -26,10 +27,6 @@ _MANAGER = "funclet-gateway"
 _LABELS = {"app.kubernetes.io/component": "gateway"}
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Membership:
     """This gateway among the others. While the API server is away, the last view stands."""
 
@@ -44,7 +41,7 @@ class Membership:
         renew: float = RENEW,
         on_change: Callable[[Mapping[str, str]], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """`address`: IP:PORT of the internal listener; `on_change` is told the peers whenever they change."""
         self._kube = kube

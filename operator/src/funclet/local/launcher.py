@@ -21,8 +21,9 @@ from funclet.api.values import parse_duration
 from funclet.gateway.ports import Instance, StartError, UnixAddress
 from funclet.local.code import CodeError, CodeFolders
 from funclet.local.runtimes import CLIENTS, LocalRuntime
-from funclet.plan.environment import memory_mb, runtime_environment
+from funclet.plan.environment import runtime_environment
 from funclet.plan.revision import Revision
+from funclet.plan.supervisor_settings import Place, supervisor_settings
 from funclet.supervisor.process import descendants
 
 _SUPERVISOR = supervisor.__path__[0]
@@ -132,22 +133,9 @@ class ProcessStarter:
             path=path,
         )
         environment.setdefault("TMPDIR", str(scratch))
-        settings = revision.settings
-        return {
-            "revision": revision.key,
-            "command": runtime.command(settings.handler or "", str(code)),
-            "environment": environment,
-            "working_directory": str(code),
-            "function_name": revision.function_name,
-            "version": revision.version,
-            "handler": settings.handler or "",
-            "runtime": {"name": revision.runtime.name, "digest": revision.runtime.digest},
-            "memory_mb": memory_mb(revision),
-            "timeout_ms": round(parse_duration(settings.timeout) * 1000),
-            "quiet_ms": 0,
-            "parent_death": True,
-            "log_format": settings.logging.format,
-        }
+        command = runtime.command(revision.settings.handler or "", str(code))
+        here = {"quiet_ms": 0, "parent_death": True}
+        return supervisor_settings(revision, Place(command, environment, str(code), here))
 
     async def _watch(
         self, identity: str, revision: Revision, stream: str, ended: asyncio.Future[str]

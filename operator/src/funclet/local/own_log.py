@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from funclet.local.console import Console
+from funclet.process.logs import through
 
 _OURS = "funclet"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/$@+%")
@@ -31,16 +32,7 @@ def configure_logging(console: Console) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
     )
     handler = _ConsoleHandler(console)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                _line,
-            ],
-        )
-    )
+    handler.setFormatter(through(shared, _line))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)

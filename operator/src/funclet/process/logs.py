@@ -7,6 +7,20 @@ from typing import Literal
 import structlog
 
 
+def through(
+    shared: list[structlog.typing.Processor], last: structlog.typing.Processor
+) -> structlog.stdlib.ProcessorFormatter:
+    """Make a formatter of what structlog and the standard library's loggers are told; `last` makes the text."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            last,
+        ],
+    )
+
+
 def configure_logs(form: Literal["JSON", "Text"]) -> None:
     """Send structlog and the standard library's loggers to standard error in one form."""
     shared: list[structlog.typing.Processor] = [
@@ -24,16 +38,7 @@ def configure_logs(form: Literal["JSON", "Text"]) -> None:
         structlog.processors.JSONRenderer() if form == "JSON" else structlog.dev.ConsoleRenderer(colors=False)
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                last,
-            ],
-        )
-    )
+    handler.setFormatter(through(shared, last))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # Kopf tells of every event at level INFO and of its own working at DEBUG.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)

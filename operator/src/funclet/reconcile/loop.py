@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from funclet.api.alias import Alias
 from funclet.api.function import Function
 from funclet.api.function_version import FunctionVersion
+from funclet.kube.clock import timestamp
 from funclet.kube.objects import controller_uid, key_of
 from funclet.kube.port import ConflictError, KubePort, NotFoundError, Object
 from funclet.plan import reasons
@@ -40,11 +40,6 @@ class NotOwnedError(ConflictError):
     """An object of the name that a child needs is somebody else's; it is never adopted."""
 
 
-def utc_now() -> str:
-    """Give the time as Kubernetes writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 class Reconciler:
     """Brings what is into step with what is wanted, for every object, again and again."""
 
@@ -57,7 +52,7 @@ class Reconciler:
         *,
         on_route: OnRoute | None = None,
         on_error: OnError | None = None,
-        now: Callable[[], str] = utc_now,
+        now: Callable[[], str] = timestamp,
         queue: KeyQueue | None = None,
         children: ChildrenKeeper | None = None,
         allowed: asyncio.Event | None = None,

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Iterator
 
@@ -41,6 +40,7 @@ from funclet.plan.routes import FunctionRoute
 from funclet.process import keys
 from funclet.process.health import health_application
 from funclet.process.logs import configure_logs
+from funclet.process.running import listen, on_end_signals, until_stopped
 from funclet.process.settings import GatewaySettings, read_platform
 from funclet.reconcile.world import informer_for
 
@@ -140,7 +140,7 @@ class GatewayProcess:
         tasks.add(asyncio.create_task(self._tidy(), name="tidying"))
         self._waits_for.clear()
         try:
-            await self._until_stopped(tasks)
+            await until_stopped(self._stopping, tasks)
             await self._drain()
         finally:
             for task in tasks:
@@ -174,14 +174,6 @@ class GatewayProcess:
         await asyncio.sleep(_QUIET)
         await self._gateway.stop(_LONGEST_CALL, keep_instances=True)
         await self._snapshot.write()
-
-    async def _until_stopped(self, tasks: set[asyncio.Task[None]]) -> None:
-        stopping = asyncio.create_task(self._stopping.wait(), name="stop")
-        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        for task in done - {stopping}:
-            task.result()
-            raise RuntimeError(f"{task.get_name()} ended by itself")
 
     def _missing(self) -> Iterator[str]:
         yield from self._waits_for
@@ -232,10 +224,9 @@ class GatewayProcess:
         return [address for gateway, address in peers.items() if gateway != self._settings.identity]
 
     async def _serve(self, app: web.Application, port: int) -> web.AppRunner:
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, keepalive_timeout=75.0)
-        await runner.setup()
-        await web.TCPSite(runner, self._settings.admin_host, port).start()
-        return runner
+        return await listen(
+            app, self._settings.admin_host, port, handler_cancellation=True, keepalive_timeout=75.0
+        )
 
     def _routed(self, where: RouteKey, route: FunctionRoute | None) -> None:
         self._gateway.update_route(where, route)
@@ -272,9 +263,7 @@ async def serve(settings: GatewaySettings) -> None:
     kube = await connect(namespaces=settings.namespaces)
     try:
         process = GatewayProcess(settings, read_platform(settings.platform), kube)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, process.stop)
+        on_end_signals(process.stop)
         await process.run()
     finally:
         await kube.close()

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from funclet.kube.port import Object
+from funclet.plan.labels import REVISION
 from funclet.plan.plan import Key
 
-#: the port that speaks the contract
-INVOKE_PORT = 8901
-REVISION = "funclet.dev/revision"
 CONTAINER = "function"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Container
 from enum import Enum
 
 from funclet.kube.port import Object
+from funclet.plan.labels import REVISION
 from funclet.plan.plan import Key
 
 #: seconds for which such a Deployment is left alone: a route may still be on its way
@@ -59,7 +60,7 @@ class Raised:
 def revision_of(manifest: Object) -> str | None:
     """Name the revision that a Deployment or Pod belongs to."""
     labels = manifest["metadata"].get("labels") or {}
-    found = labels.get("funclet.dev/revision")
+    found = labels.get(REVISION)
     return found if isinstance(found, str) else None
 
 

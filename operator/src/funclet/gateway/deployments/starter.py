@@ -4,24 +4,25 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from funclet.api.values import parse_duration
 from funclet.gateway.deployments.book import Book, Seen
-from funclet.gateway.deployments.pods import INVOKE_PORT, PodFacts, read_pod
+from funclet.gateway.deployments.pods import PodFacts, read_pod
 from funclet.gateway.deployments.ports import Contact, Taker, Writes
 from funclet.gateway.deployments.raised import Raised, Whose, replicas_of, revision_of
 from funclet.gateway.failure import MOVED
 from funclet.gateway.ports import Instance, StartError, TcpAddress
+from funclet.kube.clock import timestamp
 from funclet.kube.cluster_port import ForbiddenError
 from funclet.kube.informer import Informer
 from funclet.kube.objects import key_of
 from funclet.kube.port import KubeError, NotFoundError, Object
 from funclet.plan.plan import Key
 from funclet.plan.pod_failure import pod_failure
+from funclet.plan.pod_settings import INVOKE_PORT
 from funclet.plan.revision import Revision
 from funclet.plan.routes import LATEST, Unavailable
 
@@ -241,7 +242,7 @@ class DeploymentStarter:
         running.reached &= facts.keys()
         # A pod that was reached had started: what ended it afterwards says nothing about the next one.
         unreached = [each for each in pods if each["metadata"]["uid"] not in running.reached]
-        failure = pod_failure(unreached, deployment, _now())
+        failure = pod_failure(unreached, deployment, timestamp())
         fresh = [pod for pod in facts.values() if pod.uid not in running.instances and not pod.leaving]
         for pod in fresh:
             self._probe(running, pod)
@@ -331,7 +332,7 @@ class DeploymentStarter:
             self._fail(running, gone)
             return
         running.wished = now
-        wishes = wished(self._informer.get(owner) or {}, running.revision.key, _now())
+        wishes = wished(self._informer.get(owner) or {}, running.revision.key, timestamp())
         self._background(self._write(running, lambda: self._kube.want(owner, wishes, manager=MANAGER)))
 
     def _scale(self, running: _Running, deployment: Object, seen: Seen) -> None:
@@ -424,7 +425,3 @@ def _addresses(running: _Running, pod: PodFacts) -> list[TcpAddress]:
 
 def _moved() -> StartError:
     return StartError(MOVED.reason, MOVED.message)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

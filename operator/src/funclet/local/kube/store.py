@@ -5,12 +5,12 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from funclet.api.base import API_VERSION
+from funclet.kube.clock import timestamp
 from funclet.kube.objects import resource_version
 from funclet.kube.port import Change, ConflictError, KubeError, NotFoundError, Object
 from funclet.local.kube.checks import (
@@ -40,10 +40,6 @@ class RecordedEvent:
     time: str
 
 
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 class LocalKube:
     """KubePort over a folder, or over memory alone.
 
@@ -55,7 +51,7 @@ class LocalKube:
         self,
         root: Path | None = None,
         *,
-        now: Callable[[], str] = _now,
+        now: Callable[[], str] = timestamp,
         on_event: Callable[[Key, Event], None] | None = None,
     ) -> None:
         """Read what lies below `root`. Blocks; OSError where the folder cannot be used."""
