@@ -13,6 +13,7 @@ import pytest
 
 from funclet.gateway.ask import AskError, ask, fence, is_ready
 from funclet.gateway.cluster.contact import PodContact
+from funclet.gateway.deployments.ports import Reached
 from funclet.gateway.gateway import Gateway
 from funclet.gateway.ports import Instance, UnixAddress
 from funclet.gateway.proof import Prover, Signer, Trust
@@ -188,10 +189,10 @@ async def contact() -> PodContact:
 async def test_a_pod_is_reached_only_as_itself_and_with_its_revision(pods: Pods, contact: PodContact) -> None:
     address = UnixAddress(pods.start(SLOW + ECHO).address)
     reach = contact.reach
-    assert await reach(address, UID, HELLO.key)  # type: ignore[arg-type]  # a pod's is TCP
-    assert not await reach(address, OTHER_UID, HELLO.key)  # type: ignore[arg-type]  # the same
-    assert not await reach(address, UID, "another")  # type: ignore[arg-type]  # the same
-    assert not await reach(UnixAddress("/nowhere"), UID, HELLO.key)  # type: ignore[arg-type]  # the same
+    assert await reach(address, UID, HELLO.key) is not Reached.NOT  # type: ignore[arg-type]  # a pod's is TCP
+    assert await reach(address, OTHER_UID, HELLO.key) is Reached.NOT  # type: ignore[arg-type]  # the same
+    assert await reach(address, UID, "another") is Reached.NOT  # type: ignore[arg-type]  # the same
+    assert await reach(UnixAddress("/nowhere"), UID, HELLO.key) is Reached.NOT  # type: ignore[arg-type]  # the same
 
 
 async def test_a_pod_that_retires_takes_no_call_and_says_so(pods: Pods, contact: PodContact) -> None:

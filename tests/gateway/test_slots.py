@@ -154,6 +154,46 @@ async def test_a_failed_start_does_not_fail_those_who_wait_for_instances_that_wo
     assert world.given == [busy]
 
 
+FULL = Failure("NoNode", "0/1 nodes are available; add nodes, or lower spec.memory")
+
+
+async def test_where_no_more_can_start_calls_wait_for_those_that_are_in_init(world: SlotsWorld) -> None:
+    in_init = world.busy(A)
+    world.acquire(A)
+    world.fail_start(A.key, FULL)
+    world.acquire(A)
+    assert world.given == []
+    world.slots.release(in_init)
+    assert world.given == [in_init]
+
+
+async def test_where_one_start_of_two_fails_calls_wait_for_the_other(world: SlotsWorld) -> None:
+    world.acquire(A)
+    world.acquire(A)
+    world.slots.start_failed(world.pending.pop(), FULL)
+    assert world.given == []
+    world.fail_start(A.key, FULL)
+    assert world.given == [FULL, FULL]
+
+
+async def test_calls_that_waited_for_the_last_instance_are_told_once_it_is_gone(world: SlotsWorld) -> None:
+    last = world.busy(A)
+    world.acquire(A)
+    world.fail_start(A.key, FULL)
+    world.slots.discard(last)
+    world.slots.sweep()
+    assert world.given == [FULL]
+    assert world.slots.waiting == 0
+
+
+async def test_a_fault_in_init_is_told_although_others_are_still_in_init(world: SlotsWorld) -> None:
+    first = world.busy(A)
+    world.busy(A)
+    world.acquire(A)
+    world.slots.init_failed(first, BROKEN)
+    assert world.given == [BROKEN]
+
+
 async def test_an_init_error_is_told_to_those_who_wait(world: SlotsWorld) -> None:
     world.acquire(A)
     place = world.finish_start()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from funclet.gateway.deployments.ports import Reached
 from funclet.gateway.deployments.starter import BY_REVISION, KINDS, by_revision
 from funclet.gateway.ports import Instance, TcpAddress
 from funclet.kube.informer import Informer
@@ -16,6 +17,14 @@ from funclet.reconcile.world import informer_for
 from support.objects import NOW, function_manifest
 
 NODE = "node-1"
+#: since longer than a start is given to find a node
+UNSCHEDULABLE = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/1 nodes are available: 1 Insufficient cpu.",
+    "lastTransitionTime": NOW,
+}
 
 
 @dataclass
@@ -75,6 +84,10 @@ class SimCluster:
         #: whether the operator makes a Deployment when one is wanted, of these revisions
         self.operator = True
         self.known: dict[str, Revision] = {}
+        #: pods that there is room for; None: for any number
+        self.room: int | None = None
+        #: whether a pod that listens has come through init
+        self.quick = True
         #: whether pods can be told to retire
         self.reachable = True
         #: when, which Deployment, how many
@@ -168,10 +181,20 @@ class SimCluster:
         address = f"10.0.{number >> 8}.{number & 255}"
         pod = SimPod(number, revision, uid or f"pod-{number}", address)
         self.pods[pod.uid] = pod
-        self.show(pod, status={"phase": "Pending"}, spec={"nodeName": NODE})
-        if self.starting:
-            self._later(self.pace.start, self.listen, pod)
+        self.show(pod, status={"phase": "Pending"})
+        self._schedule()
+        if not _is_bound(pod):
+            self.show(pod, status={"conditions": [UNSCHEDULABLE]})
         return pod
+
+    def _schedule(self) -> None:
+        """Bind pods to the node while it has room, as the scheduler does."""
+        waiting = [pod for pod in self.pods.values() if not _is_bound(pod)]
+        room = len(self.pods) if self.room is None else self.room
+        for pod in waiting[: room - (len(self.pods) - len(waiting))]:
+            self.show(pod, status={"conditions": []}, spec={"nodeName": NODE})
+            if self.starting:
+                self._later(self.pace.start, self.listen, pod)
 
     def listen(self, pod: SimPod) -> None:
         """Let its supervisor listen; the kubelet says so later."""
@@ -209,6 +232,7 @@ class SimCluster:
         if self.pods.pop(pod.uid, None) is not None:
             pod.listening = False
             self.remove(pod.key)
+            self._schedule()
 
     def show(self, pod: SimPod, **changes: Object) -> None:
         """Change a pod's object."""
@@ -262,16 +286,16 @@ class SimCluster:
         if self.operator:
             self._later(self.pace.controller, self._make_wanted, name)
 
-    async def reach(self, address: TcpAddress, pod_uid: str, revision: str) -> bool:
+    async def reach(self, address: TcpAddress, pod_uid: str, revision: str) -> Reached:
         """See Contact."""
         self.dialled.append((address.host, pod_uid))
         await asyncio.sleep(0.001)
         pod = self.pods.get(pod_uid)
-        return (
-            pod is not None
-            and pod.listening
-            and (pod.address, pod.revision, address.port) == (address.host, revision, 8901)
-        )
+        if pod is None or not pod.listening:
+            return Reached.NOT
+        if (pod.address, pod.revision, address.port) != (address.host, revision, 8901):
+            return Reached.NOT
+        return Reached.READY if self.quick else Reached.IN_INIT
 
     async def retire(self, instance: Instance) -> bool:
         """See Contact."""
@@ -322,6 +346,10 @@ def is_ready(pod: Object) -> bool:
     """Whether its last status said so."""
     conditions = pod.get("status", {}).get("conditions", ())
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _is_bound(pod: SimPod) -> bool:
+    return "spec" in pod.object
 
 
 def _is_leaving(pod: Object) -> bool:

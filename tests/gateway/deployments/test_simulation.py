@@ -41,10 +41,18 @@ class Outcome:
         )
 
 
-async def play(trace: Trace, *, pace: Pace | None = None, restarts: tuple[float, ...] = ()) -> Outcome:
-    """Play a trace to its end, and wait until all has gone down."""
+async def play(
+    trace: Trace,
+    *,
+    pace: Pace | None = None,
+    restarts: tuple[float, ...] = (),
+    room: int | None = None,
+    wait: float = 20,
+) -> Outcome:
+    """Play a trace to its end, and wait until all has gone down; there is room for so many pods."""
     loop = asyncio.get_running_loop()
     cluster, tally, begun = SimCluster(pace), Tally(), loop.time()
+    cluster.room = room
     cluster.add_function(HELLO)
     cluster.add_deployment(HELLO)
     gateway = SimGateway(cluster, HELLO, idle=IDLE, tally=tally)
@@ -56,7 +64,7 @@ async def play(trace: Trace, *, pace: Pace | None = None, restarts: tuple[float,
             gateway = SimGateway(cluster, HELLO, idle=IDLE, tally=tally)
         await asyncio.sleep(max(0.0, begun + when - loop.time()))
         gateway.call(seconds)
-    await asyncio.sleep(max((seconds for _, seconds in trace), default=0.0) + 2 * IDLE + 20)
+    await asyncio.sleep(max((seconds for _, seconds in trace), default=0.0) + 2 * IDLE + wait)
     assert cluster.replicas(HELLO.key) == 0
     assert cluster.pods == {}
     assert (gateway.slots.running, gateway.slots.waiting) == (0, 0)
@@ -128,6 +136,15 @@ async def test_a_gateway_that_is_replaced_in_the_middle_of_it_makes_nothing_flap
     outcome = await play(trace, restarts=(30.0, 31.0, 60.0))
     assert len(outcome.tally.answered) == outcome.tally.came
     assert outcome.made <= undisturbed.made + 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+@virtually
+async def test_where_no_node_takes_another_pod_calls_wait_for_those_that_run(seed: int) -> None:
+    trace = poisson(12, 0.2, until=90, seed=seed)
+    outcome = await play(trace, room=3, restarts=(30.0, 31.0, 60.0))
+    assert outcome.tally.refused == []
+    assert len(outcome.tally.answered) == outcome.tally.came
 
 
 @settings(max_examples=25, deadline=None)

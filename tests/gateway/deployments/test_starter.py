@@ -198,6 +198,35 @@ async def test_a_crash_in_init_fails_all_that_wait_for_the_revision() -> None:
 
 
 @virtually
+async def test_a_pod_that_finds_no_node_fails_no_start_that_another_pod_comes_for() -> None:
+    world = World(pace=Pace(start=2.0))
+    world.cluster.room = 1
+    first, second = world.start(), world.start()
+    with pytest.raises(StartError) as failed:
+        await second
+    assert failed.value.reason == "NoNode"
+    assert (await first).pod_uid in world.cluster.pods
+
+
+@virtually
+async def test_a_new_home_takes_the_pods_that_run_though_another_finds_no_node() -> None:
+    world = World(replicas=2)
+    world.cluster.room = 1
+    await asyncio.sleep(5)
+    assert len(world.cluster.live(HELLO.key)) == 2
+    instance = await started(world)
+    assert world.cluster.pods[instance.pod_uid or ""].listening
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@virtually
+async def test_an_instance_tells_whether_it_had_come_through_init_when_it_was_met(*, quick: bool) -> None:
+    world = World()
+    world.cluster.quick = quick
+    assert (await started(world)).ready is quick
+
+
+@virtually
 async def test_a_start_that_nobody_waits_for_any_more_gives_its_pod_up() -> None:
     world = World(pace=Pace(start=60.0))
     start = world.start()

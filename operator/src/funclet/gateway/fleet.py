@@ -110,7 +110,9 @@ class Fleet:
         return place
 
     def _look_after(self, slots: FunctionSlots, place: Place) -> None:
-        if not place.busy and not self._closed:
+        if place.link.instance.ready:
+            slots.prove(place)
+        elif not place.busy and not self._closed:
             self._spawn(self._watch(slots, place), self._watches)
 
     async def _stop(self, instance: Instance) -> None:

@@ -63,8 +63,8 @@ class Pool:
     """What there is of one revision; the rules are in FunctionSlots."""
 
     __slots__ = (
-        "backoff", "busy", "failure", "idle", "mean_duration", "places", "preparing", "retired", "revision",
-        "start_time", "starting", "timeout", "waiters",
+        "backoff", "busy", "failed_in_init", "failure", "idle", "mean_duration", "places", "preparing", "retired",
+        "revision", "start_time", "starting", "timeout", "waiters",
     )  # fmt: skip
 
     def __init__(self, revision: Revision) -> None:
@@ -81,6 +81,8 @@ class Pool:
         self.backoff: Backoff = NONE
         #: the last one; None again once a start succeeded
         self.failure: Failure | None = None
+        #: whether that was an instance's own: others of the revision will fare alike
+        self.failed_in_init = False
         #: seconds
         self.mean_duration: float | None = None
         self.start_time = _UNSEEN_START
@@ -98,6 +100,16 @@ class Pool:
     def alive(self) -> bool:
         """Whether there is, or soon will be, anything of it."""
         return bool(self.places or self.starting or self.waiters)
+
+    def has_hope(self, *, but: Place | None = None) -> bool:
+        """Whether an instance may come free for a waiter although the last start failed; `but` does not count.
+
+        That there are no more, for want of a node say, does not end those that are there; a fault in init does,
+        unless they came through it.
+        """
+        if self.failed_in_init:
+            return any(place.proven for place in self.places if place is not but)
+        return self.starting > 0 or any(place is not but for place in self.places)
 
     def observe_call(self, seconds: float) -> None:
         """Take a call's duration into the mean."""

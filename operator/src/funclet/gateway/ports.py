@@ -39,6 +39,8 @@ class Instance:
     ended: asyncio.Future[str] = field(compare=False)
     #: on a cluster: which pod it is, to be proved on each connection
     pod_uid: str | None = None
+    #: whether its runtime had asked for its first event when it was met
+    ready: bool = False
 
 
 class Abandonable(Protocol):

@@ -92,7 +92,7 @@ class FunctionSlots:
         if pool.idle:
             return self._take(pool)
         now = self._clock()
-        if pool.failure is not None and pool.backoff.holds(now) and not pool.proven:
+        if pool.failure is not None and pool.backoff.holds(now) and not pool.has_hope():
             raise StartFailedError(pool.failure)
         if self.waiting >= self._limits.waiters:
             raise LambdaApiError(throttled("ConcurrentInvocationLimitExceeded"))
@@ -141,7 +141,7 @@ class FunctionSlots:
             if not keep:
                 self.discard(place)
             return taken
-        if not keep and pool.failure is not None and pool.backoff.holds(now) and pool.proven <= place.proven:
+        if not keep and pool.failure is not None and pool.backoff.holds(now) and not pool.has_hope(but=place):
             self.discard(place)
             raise StartFailedError(pool.failure)
         waiter = Waiter(pool, now + self._limits.wait, deliver)
@@ -217,7 +217,7 @@ class FunctionSlots:
             # Nothing was tried: should the home come back, there is no reason to wait.
             self._send_home(pool)
         else:
-            self._failed(pool, failure)
+            self._failed(pool, failure, in_init=False)
 
     def prove(self, place: Place, *, init: float = 0.0) -> None:
         """Take note that an instance came through init, which took `init` seconds of it."""
@@ -243,13 +243,13 @@ class FunctionSlots:
         pool.idle.remove(place)
         self._drop(place)
         if not place.proven:
-            self._failed(pool, failure)
+            self._failed(pool, failure, in_init=True)
 
     def init_failed(self, place: Place, failure: Failure) -> None:
         """Take note that a busy instance failed in init; its own call is told by who made it."""
         place.fit = False
         if not place.proven:
-            self._failed(place.pool, failure)
+            self._failed(place.pool, failure, in_init=True)
 
     def sweep(self) -> None:
         """Do what is due: waiters out of time, idle instances, minimum instances."""
@@ -258,6 +258,8 @@ class FunctionSlots:
             self.pool(self._serving)
         for pool in list(self.pools.values()):
             self._expire_waiters(pool, now)
+            if pool.failure is not None and pool.backoff.holds(now) and not pool.has_hope():
+                self._send_away(pool, pool.failure)
             minimum = self._floor(pool)
             due = expired(
                 [place.idle_since for place in pool.idle],
@@ -335,11 +337,15 @@ class FunctionSlots:
 
     def _send_home(self, pool: Pool) -> None:
         """Send those who wait to where the home is now."""
+        self._send_away(pool, MOVED)
+        self._forget(pool)
+
+    def _send_away(self, pool: Pool, why: Failure) -> None:
+        """Tell all who wait for a revision why they wait in vain."""
         waiters, pool.waiters = list(pool.waiters), OrderedDict()
         self.waiting -= len(waiters)
         for waiter in waiters:
-            waiter.deliver(MOVED)
-        self._forget(pool)
+            waiter.deliver(why)
 
     def _set_idle(self, place: Place, now: float) -> None:
         place.busy = False
@@ -394,16 +400,12 @@ class FunctionSlots:
             self.abandon(waiter)
             waiter.deliver(None)
 
-    def _failed(self, pool: Pool, failure: Failure) -> None:
-        """Back off, and tell all waiters unless an instance that works will come free for them."""
-        pool.failure = failure
+    def _failed(self, pool: Pool, failure: Failure, *, in_init: bool) -> None:
+        """Back off, and tell all waiters unless an instance may come free for them."""
+        pool.failure, pool.failed_in_init = failure, in_init
         pool.backoff = after_failure(pool.backoff, now=self._clock(), jitter=self._jitter())
-        if not pool.proven:
-            waiters = list(pool.waiters)
-            pool.waiters.clear()
-            self.waiting -= len(waiters)
-            for waiter in waiters:
-                waiter.deliver(failure)
+        if not pool.has_hope():
+            self._send_away(pool, failure)
         if self.waiting:
             self._fill()
         self._forget(pool)

@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from funclet.kube.port import Object
+from funclet.plan import reasons
 from funclet.plan.labels import REVISION
 from funclet.plan.plan import Key
 
 CONTAINER = "function"
+#: what fails a pod before it is bound to a node, and before its container runs
+_BEFORE_BOUND = frozenset(
+    {reasons.NO_NODE, reasons.QUOTA_EXCEEDED, reasons.POD_REFUSED, reasons.ROLE_NOT_FOUND}
+)
+_BEFORE_RUNNING = frozenset(
+    {reasons.IMAGE_UNAVAILABLE, reasons.CONFIGURATION_MISSING, reasons.CONTAINER_NOT_CREATED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,12 @@ class PodFacts:
     leaving: bool
     #: how its container ended; None while it runs or has not begun
     ended: str | None
+
+    def is_past(self, reason: str) -> bool:
+        """Whether it cannot fail any more for what another pod of its revision failed for."""
+        if reason in _BEFORE_BOUND:
+            return self.bound
+        return self.running if reason in _BEFORE_RUNNING else self.ready
 
 
 def read_pod(pod: Object) -> PodFacts | None:

@@ -1,6 +1,7 @@
 """What a starter needs of the cluster, of pods, and of whoever gives calls to instances."""
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Protocol
 
 from funclet.gateway.ports import Instance, TcpAddress
@@ -19,11 +20,21 @@ class Writes(Protocol):
         ...
 
 
+class Reached(Enum):
+    """What a dial of a pod gave."""
+
+    #: nobody answers, or it is another pod
+    NOT = "not"
+    #: its supervisor answers; the runtime has not asked for its first event
+    IN_INIT = "in-init"
+    READY = "ready"
+
+
 class Contact(Protocol):
     """Speaks to a pod's supervisor, having proved itself and been proved to."""
 
-    async def reach(self, address: TcpAddress, pod_uid: str, revision: str) -> bool:
-        """Whether this very pod answers there. Never raises."""
+    async def reach(self, address: TcpAddress, pod_uid: str, revision: str) -> Reached:
+        """Whether this very pod answers there, and how far it is. Never raises."""
         ...
 
     async def retire(self, instance: Instance) -> bool:

@@ -11,7 +11,7 @@ import structlog
 from funclet.api.values import parse_duration
 from funclet.gateway.deployments.book import Book, Seen
 from funclet.gateway.deployments.pods import PodFacts, read_pod
-from funclet.gateway.deployments.ports import Contact, Taker, Writes
+from funclet.gateway.deployments.ports import Contact, Reached, Taker, Writes
 from funclet.gateway.deployments.raised import Raised, Whose, replicas_of, revision_of
 from funclet.gateway.failure import MOVED
 from funclet.gateway.ports import Instance, StartError, TcpAddress
@@ -246,13 +246,13 @@ class DeploymentStarter:
         fresh = [pod for pod in facts.values() if pod.uid not in running.instances and not pod.leaving]
         for pod in fresh:
             self._probe(running, pod)
+        coming = [pod for pod in fresh if failure is None or pod.is_past(failure.reason)]
         if failure is not None and running.starts:
-            self._fail(running, failure)
+            self._fail(running, failure, but=len(coming))
         if deployment is None:
             self._wish(running)
         else:
-            coming = len(fresh) if failure is None else 0
-            self._scale(running, deployment, Seen(replicas_of(deployment), coming))
+            self._scale(running, deployment, Seen(replicas_of(deployment), len(coming)))
         if running.book.is_empty and not running.instances and not fresh and not replicas_of(deployment):
             self._running.pop(running.revision.key, None)
 
@@ -287,8 +287,9 @@ class DeploymentStarter:
         pause = _FIRST_PROBE
         while True:
             for address in _addresses(running, pod):
-                if await self._contact.reach(address, pod.uid, running.revision.key):
-                    self._arrive(running, pod, address)
+                reached = await self._contact.reach(address, pod.uid, running.revision.key)
+                if reached is not Reached.NOT:
+                    self._arrive(running, pod, address, ready=reached is Reached.READY)
                     return
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PROBE, pause * 1.5)
@@ -298,11 +299,11 @@ class DeploymentStarter:
                 return
             pod = facts
 
-    def _arrive(self, running: _Running, pod: PodFacts, address: TcpAddress) -> None:
+    def _arrive(self, running: _Running, pod: PodFacts, address: TcpAddress, *, ready: bool) -> None:
         if self._running.get(running.revision.key) is not running:
             return
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        instance = Instance(pod.key.name, running.revision, address, ended, pod_uid=pod.uid)
+        instance = Instance(pod.key.name, running.revision, address, ended, pod.uid, ready=ready)
         running.instances[pod.uid] = instance
         running.reached.add(pod.uid)
         number = running.book.arrive(pod.uid)
@@ -313,8 +314,9 @@ class DeploymentStarter:
             self._background(self.stop(instance))
         self._settle(running)
 
-    def _fail(self, running: _Running, failure: Unavailable) -> None:
-        for number, over in list(running.starts.items()):
+    def _fail(self, running: _Running, failure: Unavailable, *, but: int = 0) -> None:
+        """Fail the starts, but so many of the first: pods come for them all the same."""
+        for number, over in list(running.starts.items())[but:]:
             running.book.give_up(number)
             if not over.done():
                 over.set_exception(StartError(failure.reason, failure.message))
