@@ -13,8 +13,7 @@ from funclet.gateway.settings import SlotLimits
 from funclet.lambda_api.errors import LambdaApiError, throttled
 from funclet.plan.revision import Revision
 from funclet.scaling.backoff import NONE, after_failure
-from funclet.scaling.idle import expired
-from funclet.scaling.starts import Demand, starts
+from funclet.scaling.decision import Bounds, Decision, Load, decide
 
 
 class Actions(Protocol):
@@ -76,8 +75,7 @@ class FunctionSlots:
         """See that there is an instance of a revision that is to take over, even one beyond the cap."""
         pool = self.pool(revision)
         pool.preparing = True
-        if not pool.places and not pool.starting and not pool.backoff.holds(self._clock()):
-            self._start(pool)
+        self._fill(floors=True)
 
     # -- calls
 
@@ -260,23 +258,11 @@ class FunctionSlots:
             self._expire_waiters(pool, now)
             if pool.failure is not None and pool.backoff.holds(now) and not pool.has_hope():
                 self._send_away(pool, pool.failure)
-            minimum = self._floor(pool)
-            due = expired(
-                [place.idle_since for place in pool.idle],
-                now=now,
-                idle=self._idle,
-                live=len(pool.places),
-                minimum=max(minimum, int(pool.preparing)),
-            )
-            for place in [pool.idle[index] for index in due]:
-                self._end(place)
-            missing = minimum - len(pool.places) - pool.starting
-            if missing > 0 and not pool.backoff.holds(now):
-                for _ in range(min(missing, self._start_limit(pool) - pool.starting)):
-                    self._start(pool)
+            if pool.idle:
+                for place in [pool.idle[index] for index in self._decide(pool, now).end]:
+                    self._end(place)
             self._forget(pool)
-        if self.waiting:
-            self._fill()
+        self._fill(floors=True)
 
     def close(self) -> None:
         """Send all waiters away."""
@@ -390,6 +376,8 @@ class FunctionSlots:
         return self._serving is not None and pool.revision.key == self._serving.key
 
     def _floor(self, pool: Pool) -> int:
+        if pool.preparing:
+            return 1
         if pool.retired or not self._serves(pool):
             return 0
         return self._minimum if self._reserved is None else min(self._minimum, self._reserved)
@@ -411,32 +399,41 @@ class FunctionSlots:
         self._forget(pool)
         self._actions.changed(self, pool.revision)
 
-    def _fill(self) -> None:
-        """Start what the waiters need, within the caps."""
+    def _fill(self, *, floors: bool = False) -> None:
+        """Start what waiters need, and what floors need once there is time for it."""
         if self._filling:
             return
         self._filling = True
         now = self._clock()
         for pool in list(self.pools.values()):
-            if pool.waiters and not pool.backoff.holds(now):
-                for _ in range(starts(self._demand(pool))):
-                    if self._room() > 0 or self._make_room(pool):
-                        self._start(pool)
+            if not (pool.waiters or (floors and self._floor(pool))):
+                continue
+            decision = self._decide(pool, now)
+            for _ in range(decision.displace):
+                self._make_room(pool)
+            for _ in range(decision.start):
+                self._start(pool)
         self._filling = False
 
-    def _demand(self, pool: Pool) -> Demand:
-        return Demand(
+    def _decide(self, pool: Pool, now: float) -> Decision:
+        load = Load(
             waiting=len(pool.waiters),
             starting=pool.starting,
+            live=len(pool.places),
+            idle_since=tuple(place.idle_since for place in pool.idle),
             mean_duration=pool.mean_duration,
             start_time=pool.start_time,
-            limit=self._start_limit(pool),
-            room=max(0, self._room()) + len(self._spare(pool)),
+            backing_off=pool.backoff.holds(now),
         )
-
-    def _start_limit(self, pool: Pool) -> int:
-        # After a failure one start at a time finds out whether the next would succeed.
-        return self._limits.starts if pool.failure is None else 1
+        bounds = Bounds(
+            idle=self._idle,
+            floor=self._floor(pool),
+            # After a failure one start at a time finds out whether the next would succeed.
+            starts=self._limits.starts if pool.failure is None else 1,
+            free=self._room(),
+            spare=len(self._spare(pool)),
+        )
+        return decide(load, bounds, now)
 
     def _room(self) -> int:
         cap = self._limits.instances if self._reserved is None else self._reserved
@@ -448,11 +445,8 @@ class FunctionSlots:
         others = (other for other in self.pools.values() if other is not pool and not other.preparing)
         return [place for other in others for place in other.idle]
 
-    def _make_room(self, pool: Pool) -> bool:
-        spare = self._spare(pool)
-        if spare:
-            self._end(min(spare, key=lambda place: place.idle_since))
-        return bool(spare)
+    def _make_room(self, pool: Pool) -> None:
+        self._end(min(self._spare(pool), key=lambda place: place.idle_since))
 
     def _start(self, pool: Pool) -> None:
         pool.starting += 1

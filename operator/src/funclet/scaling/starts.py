@@ -31,6 +31,7 @@ def starts(demand: Demand) -> int:
         return 0
     useful = demand.waiting
     if demand.mean_duration is not None and demand.start_time > 0:
-        useful = max(1, int(demand.waiting * demand.mean_duration / demand.start_time))
+        worth = demand.waiting * demand.mean_duration / demand.start_time
+        useful = max(1, int(min(demand.waiting, worth)))
     under_way = min(demand.waiting, useful, demand.limit)
     return max(0, min(under_way - demand.starting, demand.room))
