@@ -160,8 +160,8 @@ class Table:
     def _slots(self) -> FunctionSlots:
         return self.world.slots
 
-    def put(self, latest: Revision, *, minimum: int = 0) -> None:
-        self.router.put(("default", "hello"), route(latest=latest, min_instances=minimum))
+    def put(self, latest: Revision, *, minimum: int = 0, serving: Revision | None = None) -> None:
+        self.router.put(("default", "hello"), route(latest=latest, min_instances=minimum, serving=serving))
 
     def set_home(self, *, own: bool) -> None:
         function = self.router.find("default", "hello")
@@ -222,6 +222,27 @@ def test_a_gateway_that_is_home_no_more_lets_all_go_and_a_takeover_is_the_new_ho
     assert table.latest == B.key
     assert table.world.slots.places() == []
     assert table.world.ended == []
+
+
+@pytest.mark.parametrize("home", [True, False])
+def test_a_gateway_that_becomes_home_in_a_takeover_lets_serve_what_served(*, home: bool) -> None:
+    table = Table(home=home)
+    table.put(B, serving=A)
+    table.set_home(own=True)
+    assert (table.latest, table.world.starting) == (A.key, [B.key])
+    assert table.has_room_for(A)
+    old, new = table.world.adopt(A), table.world.finish_start()
+    table.world.slots.prove(new)
+    table.router.settle(table.world.slots)
+    assert table.latest == B.key
+    assert table.world.ended == [old]
+
+
+def test_a_takeover_ends_where_the_status_says_that_what_served_is_gone() -> None:
+    table = Table(home=True)
+    table.put(B, serving=A)
+    table.put(B)
+    assert table.latest == B.key
 
 
 def test_the_route_that_comes_again_changes_nothing() -> None:

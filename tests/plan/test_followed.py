@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from funclet.api.function import Function
 from funclet.api.function_version import FunctionVersion
 from funclet.plan import reasons
-from funclet.plan.followed import followed_route, is_serving_another
+from funclet.plan.followed import followed_route
 from funclet.plan.plan import Key
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.route_table import build_route
@@ -83,14 +83,14 @@ BEFORE = follow(seen(latest=OLD, serving=OLD))
         # settled
         ({}, None, NEW),
         ({}, BEFORE, NEW),
-        # first seen in the middle of a takeover: what serves, and at the next look what is to come
-        ({"serving": OLD}, None, OLD),
+        # in the middle of a takeover: what is to come
+        ({"serving": OLD}, None, NEW),
         ({"serving": OLD}, BEFORE, NEW),
         # nothing serves yet
         ({"serving": None}, None, NEW),
         # the operator has not seen the newest spec
         ({"observed": 0}, BEFORE, OLD),
-        ({"observed": 0, "serving": OLD}, None, OLD),
+        ({"observed": 0, "serving": OLD}, None, NEW),
         # blocked: the new one cannot even be made, the old one goes on
         ({"latest": None, "serving": OLD}, BEFORE, OLD),
         ({"latest": None, "serving": OLD}, None, OLD),
@@ -116,11 +116,33 @@ def test_a_route_of_another_object_of_that_name_is_no_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    ("latest", "serving", "another"),
-    [(NEW, OLD, True), (NEW, NEW, False), (NEW, None, False), (None, OLD, False), (None, None, False)],
+    ("status", "before", "key"),
+    [
+        ({}, None, None),
+        ({"serving": None}, None, None),
+        ({"serving": OLD}, None, OLD),
+        ({"serving": OLD}, BEFORE, OLD),
+        ({"observed": 0, "serving": OLD}, None, OLD),
+        # $LATEST is what serves: there is nothing beside it
+        ({"latest": None, "serving": OLD}, BEFORE, None),
+        ({"observed": 0, "serving": OLD}, BEFORE, None),
+        ({"sha": None, "serving": OLD}, None, None),
+    ],
 )
-def test_whether_another_revision_serves(latest: str | None, serving: str | None, *, another: bool) -> None:
-    assert is_serving_another(seen(latest=latest, serving=serving)) is another
+def test_what_serves_until_latest_takes_over(
+    status: dict[str, Any], before: FunctionRoute | None, key: str | None
+) -> None:
+    serving = follow(seen(**status), before).serving
+    assert (serving.key if serving is not None else None) == key
+
+
+def test_what_serves_keeps_the_settings_that_it_was_made_with() -> None:
+    first = follow(seen(latest=OLD, serving=OLD, timeout="7s"))
+    second = follow(seen(serving=OLD, timeout="9s"), first)
+    third = follow(seen(serving=OLD, timeout="8s"), second)
+    for each in (second, third):
+        assert each.serving is not None
+        assert each.serving.settings.timeout == "7s"
 
 
 def test_a_revision_has_hash_and_digest_of_the_status_and_the_settings_of_the_spec() -> None:

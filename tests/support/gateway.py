@@ -55,6 +55,7 @@ def route(
     reserved: int | None = None,
     idle: float = 300.0,
     min_instances: int = 0,
+    serving: Revision | None = None,
 ) -> FunctionRoute:
     """Return a function's route, by default with nothing but $LATEST."""
     return FunctionRoute(
@@ -68,6 +69,7 @@ def route(
         min_instances=min_instances,
         versions={"$LATEST": latest or revision(name), **(versions or {})},
         aliases=aliases or {},
+        serving=serving,
     )
 
 

@@ -1,6 +1,7 @@
 """A gateway's whole process, with pods as processes and an API server that is away."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -126,11 +127,11 @@ def settings(tmp_path: Path) -> GatewaySettings:
     )
 
 
-@pytest.fixture
-async def process(
+@contextlib.asynccontextmanager
+async def begun(
     settings: GatewaySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[GatewayProcess]:
-    """The process, once it serves what it saw last."""
+    """A process that serves what was seen last."""
     monkeypatch.setattr(process_module, "_PATIENCE", 0.1)
     monkeypatch.setattr(process_module, "_QUIET", 0.0)
     kube = ClusterKube(await open_connection(away(tmp_path)))
@@ -139,8 +140,20 @@ async def process(
     await until(lambda: running_process.done() or not list(made._missing()), 15.0)
     yield made
     made.stop()
+    # What waits for an instance that will not come would be waited for.
+    for function in made._gateway._router.all():
+        function.slots.close()
     await running_process
     await kube.close()
+
+
+@pytest.fixture
+async def process(
+    settings: GatewaySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[GatewayProcess]:
+    """The process, once it serves what it saw last."""
+    async with begun(settings, tmp_path, monkeypatch) as made:
+        yield made
 
 
 @pytest.mark.usefixtures("pod")
@@ -153,6 +166,23 @@ async def test_without_the_api_server_a_gateway_that_was_restarted_serves_warm_c
     assert refused.status == 403
     someone = {"Authorization": "Bearer a-kubernetes-token"}
     assert (await exchange(process._gateway.port, invoke_bytes("greet", headers=someone))).status == 503
+
+
+async def test_a_gateway_that_begins_in_a_takeover_serves_with_the_pods_of_what_served(
+    pod: Supervisor, settings: GatewaySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest revision does not come up: pods of the one before it must not go for that."""
+    seen = objects()
+    seen[0]["status"] |= {"latestRevision": "greet-latest-new"}
+    _write(settings.cache / "snapshot.json", seen)
+    async with begun(settings, tmp_path, monkeypatch) as process:
+        answer = await exchange(process._gateway.port, invoke_bytes("greet", b"1", TOKEN))
+        assert (answer.status, answer.body) == (200, b"1")
+        function = process._gateway._router.find("default", "greet")
+        assert function is not None
+        assert [place.link.instance.revision.key for place in function.slots.places()] == [REVISION]
+    with pod.gateway() as dialled:
+        assert dialled.greeting[0] == "FUNCLET/2"
 
 
 async def test_a_gateway_that_stops_leaves_its_pods_to_the_next(

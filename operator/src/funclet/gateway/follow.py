@@ -35,16 +35,11 @@ class Follower:
         self._informer.subscribe(self._changed)
         for manifest in self._informer.dump():
             if manifest["kind"] == "Function":
-                self._refresh(key_of(manifest), manifest)
+                self._keeper.refresh(key_of(manifest), manifest)
 
     def _changed(self, key: Key, before: Object | None, after: Object | None) -> None:
         if key.kind in KINDS:
-            self._refresh(key, after if after is not None else before)
-
-    def _refresh(self, key: Key, manifest: Object | None) -> None:
-        # A function met in the middle of a takeover has first the revision that serves, then the one to come.
-        self._keeper.refresh(key, manifest)
-        self._keeper.refresh(key, manifest)
+            self._keeper.refresh(key, after if after is not None else before)
 
     def _build(
         self,

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from funclet.gateway.answer import (
@@ -36,6 +37,7 @@ from funclet.lambda_api.errors import (
     throttled,
     unavailable,
 )
+from funclet.plan.revision import Revision
 
 Outcome = InvokeResult | AwsError
 Done = Callable[[Outcome], None]
@@ -118,6 +120,15 @@ class Invoker:
         if self._drained is not None and not self.in_flight:
             self._drained.set()
 
+    def at_home(self, request: InvokeRequest) -> InvokeRequest:
+        """Give a call with the revision that its version means here and now."""
+        target = request.target
+        function = self._router.find(target.route.namespace, target.route.name)
+        found = function.route.versions.get(target.executed_version) if function is not None else None
+        if not isinstance(found, Revision) or found is target.revision:
+            return request
+        return replace(request, target=replace(target, revision=found))
+
     async def visit(self, slots: FunctionSlots, place: Place) -> None:
         """Give a place back, after a while, that is busy with another gateway's call."""
         await asyncio.sleep(place.visit)
@@ -183,7 +194,9 @@ class Call:
         self._finish(outcome)
 
     def _come_home(self) -> None:
+        """Begin here what was to begin elsewhere: what serves is known only now."""
         self._away = None
+        self._request = self._invoker.at_home(self._request)
         self._enter()
 
     def _enter(self) -> bool:
@@ -223,6 +236,7 @@ class Call:
         if isinstance(given, Place):
             self._send(given)
         elif given is MOVED:
+            self._request = self._invoker.at_home(self._request)
             self._go()
         elif given is None and self._invoker.closing:
             self._finish(unavailable("The gateway is going down."))

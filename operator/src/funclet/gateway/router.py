@@ -22,7 +22,7 @@ class RoutedFunction:
         #: whether this gateway is the function's home: elsewhere, nothing is started or stands by
         self.at_home = at_home
         self.wanted = route
-        self.route = route
+        self.route = self._with_latest(self._first())
         self.slots = slots
         #: whether $LATEST is still another than wanted
         self.pending = False
@@ -44,7 +44,7 @@ class RoutedFunction:
         step = next_step(
             serving,
             wanted,
-            serving_live=isinstance(serving, Revision) and self.slots.live(serving.key),
+            serving_live=isinstance(serving, Revision) and self._is_live(serving),
             wanted_ready=isinstance(wanted, Revision) and self.slots.ready(wanted.key),
         )
         self.pending = step in {Step.PREPARE, Step.HOLD}
@@ -59,19 +59,30 @@ class RoutedFunction:
         """Take note whether this gateway is the home from now on; what another one is home of is let go."""
         if self.at_home != own:
             self.at_home = own
-            if not own:
+            if own:
+                self.route = self._with_latest(self._first())
+            else:
                 self.slots.surrender()
             self.settle()
 
     def has_room_for(self, revision: Revision) -> bool:
         """Whether an instance of this revision is of use here."""
-        routed = [*self.route.versions.values(), *self.wanted.versions.values()]
+        routed = [*self.route.versions.values(), *self.wanted.versions.values(), self.wanted.serving]
         keys = {each.key for each in routed if isinstance(each, Revision)}
         return self.at_home and (revision.key in keys or revision.key in self.slots.pools)
 
     def retire(self) -> None:
         """End what is idle; what runs or waits is finished first."""
         self.slots.keep(set())
+
+    def _first(self) -> Latest:
+        """What $LATEST means to a gateway that comes to be its home: whatever serves, be it about to be replaced."""
+        return self.wanted.serving or self.wanted.versions.get(LATEST)
+
+    def _is_live(self, serving: Revision) -> bool:
+        """Whether it has instances; those of another home may not have been met yet, and the status tells of them."""
+        told = self.wanted.serving
+        return self.slots.live(serving.key) or (told is not None and told.key == serving.key)
 
     def _with_latest(self, latest: Latest) -> FunctionRoute:
         versions = {name: version for name, version in self.wanted.versions.items() if name != LATEST}

@@ -5,6 +5,7 @@ so that two releases never disagree about a revision.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from funclet.api.alias import Alias
 from funclet.api.base import Condition
@@ -31,10 +32,11 @@ def followed_route(
 ) -> FunctionRoute:
     """One function's route; versions and aliases are those that name it, `before` is the route that it had.
 
-    While the operator has not seen the newest spec, $LATEST stays what it was. Where nothing is known from
-    before, $LATEST is the revision that serves, so that a changed one still has to take over.
+    While the operator has not seen the newest spec, $LATEST stays what it was. The revision that serves is told
+    beside it, so that a gateway that knows nothing from before lets it serve on until the changed one can.
     """
     spec, namespace = function.spec, function.metadata.namespace
+    latest = _latest(function, before)
     numbered = {
         str(number): _version(version, function) for number, version in admitted(versions, function).items()
     }
@@ -47,17 +49,24 @@ def followed_route(
         per_instance=spec.concurrency.per_instance,
         idle=parse_duration(spec.scaling.idle),
         min_instances=spec.scaling.min,
-        versions={LATEST: _latest(function, before), **numbered},
+        versions={LATEST: latest, **numbered},
         aliases=alias_routes(aliases),
+        serving=_serving(function, before, latest),
     )
 
 
-def is_serving_another(function: Function) -> bool:
-    """Whether the latest revision still has to take over from another."""
-    status = function.status
-    return None not in {status.serving_revision, status.latest_revision} and (
-        status.serving_revision != status.latest_revision
-    )
+def _serving(
+    function: Function, before: FunctionRoute | None, latest: Revision | Unavailable
+) -> Revision | None:
+    key = function.status.serving_revision
+    if key is None or not isinstance(latest, Revision) or latest.key == key:
+        return None
+    known = (before.serving, before.versions.get(LATEST)) if before is not None else ()
+    for each in known:
+        if isinstance(each, Revision) and each.key == key:
+            # Its settings are those that it was made with, whatever the spec says by now.
+            return each
+    return replace(latest, key=key)
 
 
 def _latest(function: Function, before: FunctionRoute | None) -> Revision | Unavailable:
@@ -67,7 +76,7 @@ def _latest(function: Function, before: FunctionRoute | None) -> Revision | Unav
     if known is not None and not is_current:
         return known
     key = status.latest_revision
-    if key is None or (known is None and is_serving_another(function)):
+    if key is None:
         key = status.serving_revision
     if key is None or status.code_sha256 is None:
         return _why_not(status.conditions, "function")

@@ -43,6 +43,8 @@ class FunctionRoute:
     #: "$LATEST" and every published number
     versions: Mapping[str, Revision | Unavailable]
     aliases: Mapping[str, AliasRoute]
+    #: what $LATEST means until its own revision takes over; None: its own serves
+    serving: Revision | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,7 +254,7 @@ def _function_name(deployment: Object) -> str | None:
 
 
 def _revisions(route: FunctionRoute) -> list[Revision]:
-    return [each for each in route.versions.values() if isinstance(each, Revision)]
+    return [each for each in (*route.versions.values(), route.serving) if isinstance(each, Revision)]
 
 
 async def serve(settings: GatewaySettings) -> None:
