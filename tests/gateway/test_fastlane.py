@@ -57,7 +57,7 @@ class Bench:
         return wire.written
 
     def held(self) -> tuple[int, int, int]:
-        admission = self.gateway._admission
+        admission = self.gateway.admission
         return admission.requests, admission.bytes, len(self.gateway._lobby.connections)
 
 

@@ -165,7 +165,7 @@ async def test_an_address_over_its_cap_is_told_so_as_a_throttled_caller_is(start
     limits = GatewaySettings(listener=ListenerLimits(connections_per_address=2))
     async with serving(starter, route(), settings=limits) as gateway:
         busy = [asyncio.create_task(exchange(gateway.port, invoke_bytes())) for _ in range(2)]
-        await until(lambda: gateway._admission.requests == 2)
+        await until(lambda: gateway.admission.requests == 2)
         refused = await exchange(gateway.port, invoke_bytes())
         assert (refused.status, refused.headers["x-amzn-errortype"]) == (429, "TooManyRequestsException")
         assert refused.json() == {

@@ -125,7 +125,7 @@ async def test_more_requests_than_may_be_held_are_throttled(gateway: Gateway, st
 async def test_bodies_beyond_what_may_be_held_are_throttled_as_they_come(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway._admission, "_limits", replace(LIMITS, held_bytes=1000))
+    monkeypatch.setattr(gateway.admission, "limits", replace(LIMITS, held_bytes=1000))
     body = b'"' + b"a" * 2000 + b'"'
     for data in (invoke_bytes(body=body), invoke_bytes(body=body, headers={"X-A": "a", "x-a": "b"})):
         answer = await exchange(gateway.port, data)

@@ -41,7 +41,7 @@ async def test_who_takes_no_answers_gets_no_more_work_done(
     lane.pause_writing()
     for _ in range(3):
         lane.data_received(invoke_bytes())
-    assert gateway._admission.requests == 0
+    assert gateway.admission.requests == 0
     lane.resume_writing()
     await until(lambda: wire.written.count(b"200 OK") == 4)
 

@@ -31,13 +31,27 @@ class Node:
         self.relay = Relay(self.homes, KEY, wall=time.time, backstop=lambda _: 20.0)
         self.gateway = Gateway(self.starter, replace(GatewaySettings(), port=0), relay=self.relay)
         self.routes: dict[tuple[str, str], FunctionRoute] = {}
-        door = RelayDoor(self.homes, KEY, self.gateway.begin_relayed, wall=time.time)
+        #: calls that other gateways brought, taken in or not
+        self.asked = 0
+        self._door = RelayDoor(
+            self.homes, KEY, self.gateway.begin_relayed, admission=self.gateway.admission, wall=time.time
+        )
         self.app = web.Application(
             client_max_size=REQUEST_LIMIT, handler_args={"max_field_size": 65536, "auto_decompress": False}
         )
-        self.app.add_routes([web.post(PATH, door.answer)])
+        self.app.add_routes([web.post(PATH, self._answer)])
         self._runner = web.AppRunner(self.app, handler_cancellation=True, shutdown_timeout=0.1)
         self.homes.on_change = self._moved
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        return await self._door.answer(request)
+
+    def waiting(self, name: str) -> int:
+        """Calls of a function that wait here for an instance."""
+        function = self.gateway._router.find("default", name)
+        assert function is not None
+        return function.slots.waiting
 
     async def open(self) -> None:
         """Listen."""

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from funclet.api.platform import load
 from funclet.gateway.cluster import process as process_module
 from funclet.gateway.cluster.process import GatewayProcess
-from funclet.gateway.cluster.snapshot import _write
+from funclet.gateway.cluster.snapshot import Snapshot, _write
 from funclet.gateway.deployments import starter as starter_module
 from funclet.gateway.deployments.raised import Whose
 from funclet.gateway.home.homes import home_among
@@ -183,6 +183,41 @@ async def test_a_gateway_that_begins_in_a_takeover_serves_with_the_pods_of_what_
         assert [place.link.instance.revision.key for place in function.slots.places()] == [REVISION]
     with pod.gateway() as dialled:
         assert dialled.greeting[0] == "FUNCLET/2"
+
+
+async def test_the_others_hear_of_a_gateway_once_it_can_serve(
+    settings: GatewaySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a snapshot it waits for the API server: nobody may send it a call meanwhile."""
+    monkeypatch.setattr(process_module, "_PATIENCE", 0.01)
+    monkeypatch.setattr(process_module, "_QUIET", 0.0)
+    kube = ClusterKube(await open_connection(away(tmp_path)))
+    waits, told = asyncio.Event(), asyncio.Event()
+
+    async def restore(_: Snapshot) -> bool:
+        waits.set()
+        return False
+
+    async def list_(*_: object) -> list[dict[str, Any]]:
+        return []
+
+    async def apply(manifest: dict[str, Any], *, manager: str) -> dict[str, Any]:
+        assert manager
+        told.set()
+        return manifest
+
+    monkeypatch.setattr(Snapshot, "restore", restore)
+    monkeypatch.setattr(kube, "list", list_)
+    monkeypatch.setattr(kube, "apply", apply)
+    made = GatewayProcess(settings, load(PLATFORM), kube)
+    running_process = asyncio.create_task(made.run())
+    await asyncio.wait_for(waits.wait(), 5.0)
+    assert not told.is_set()
+    made._informer.synced.set()
+    await asyncio.wait_for(told.wait(), 5.0)
+    made.stop()
+    await running_process
+    await kube.close()
 
 
 async def test_a_gateway_that_stops_leaves_its_pods_to_the_next(

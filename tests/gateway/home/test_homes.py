@@ -130,6 +130,55 @@ def test_a_peer_is_forgiven_although_nobody_calls() -> None:
     assert view.changes == 3
 
 
+def test_a_peer_that_can_never_be_dialled_is_tried_less_and_less_often() -> None:
+    view = View()
+    view.homes.update(PEERS)
+    for seconds in (5, 10, 20, 40, 60, 60):
+        view.homes.undiallable("b")
+        view.clock.time += seconds - 0.1
+        assert view.among() == {"a", "c"}
+        view.clock.time += 0.1
+        assert view.among() == {"a", "b", "c"}
+    view.homes.reached("b")
+    view.homes.undiallable("b")
+    view.clock.time += UNDIALLABLE
+    assert view.among() == {"a", "b", "c"}
+
+
+def test_a_peer_that_said_it_leaves_is_home_of_nothing_until_it_is_another() -> None:
+    view = View()
+    view.homes.update(PEERS)
+    view.homes.left("b")
+    view.homes.left("b")
+    view.clock.time += 1000
+    assert (view.among(), view.changes) == ({"a", "c"}, 2)
+    view.homes.update({"c": PEERS["c"]})
+    view.homes.update(PEERS)
+    assert view.among() == {"a", "b", "c"}
+
+
+def test_whom_others_pass_over_is_passed_over_for_a_while_and_not_told_on() -> None:
+    view = View()
+    view.homes.update(PEERS)
+    view.homes.heed(["b", "a", "stranger"])
+    view.homes.heed(["b"])
+    assert (view.among(), view.changes) == ({"a", "c"}, 2)
+    assert view.homes.passed_over == []
+    view.clock.time += UNDIALLABLE
+    assert view.among() == {"a", "b", "c"}
+
+
+def test_what_a_gateway_tells_others_it_knows_at_first_hand() -> None:
+    view = View()
+    view.homes.update(PEERS)
+    view.homes.undiallable("c")
+    view.homes.left("b")
+    assert view.homes.passed_over == ["b", "c"]
+    view.clock.time += UNDIALLABLE
+    view.homes.forgive()
+    assert view.homes.passed_over == ["b"]
+
+
 def test_a_gateway_that_leaves_is_home_of_nothing_any_more() -> None:
     view = View()
     view.homes.update(PEERS)

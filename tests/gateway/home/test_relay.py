@@ -1,21 +1,25 @@
 """Two gateways over real connections: a call comes to one and runs at the other, once, whatever happens."""
 
 import asyncio
+import contextlib
 import io
 import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from funclet.gateway.home import relay as relay_module
+from funclet.gateway.home.homes import home_among
 from funclet.gateway.home.messages import PATH, outgoing
 from funclet.gateway.ports import InvokeRequest, StartError
+from funclet.gateway.settings import ListenerLimits
 from funclet.lambda_api.invoke import REQUEST_LIMIT
-from funclet.plan.routes import FunctionRoute, Target
+from funclet.plan.routes import FunctionRoute, Target, Unavailable
 from support.gateway import (
     HttpAnswer,
     Received,
@@ -30,6 +34,12 @@ from support.gateway import (
 from support.relaying import KEY, Node, black_hole, name_with_home, nodes
 
 AT_B = name_with_home("b")
+#: b's, but for whoever believes that there is a gateway c
+DISPUTED = next(
+    name
+    for name in map("f{}".format, range(1000))
+    if (home_among("ab", "default", name), home_among("abc", "default", name)) == ("b", "c")
+)
 
 
 @pytest.fixture
@@ -51,12 +61,6 @@ def calls_at(node: Node) -> list[Received]:
 
 async def call(node: Node, body: bytes = b"{}", name: str = AT_B) -> HttpAnswer:
     return await exchange(node.gateway.port, invoke_bytes(name, body))
-
-
-def waiting_at(node: Node) -> int:
-    function = node.gateway._router.find("default", AT_B)
-    assert function is not None
-    return function.slots.waiting
 
 
 # -- the way there and back
@@ -141,9 +145,9 @@ async def test_a_caller_that_leaves_gives_its_place_at_the_home_back(pair: list[
     b.starter.gate = asyncio.Event()
     _, writer = await asyncio.open_connection("127.0.0.1", a.gateway.port)
     writer.write(invoke_bytes(AT_B))
-    await until(lambda: waiting_at(b) == 1)
+    await until(lambda: b.waiting(AT_B) == 1)
     writer.close()
-    await until(lambda: waiting_at(b) == 0)
+    await until(lambda: b.waiting(AT_B) == 0)
     assert a.gateway._invoker.in_flight == 0
 
 
@@ -193,26 +197,100 @@ async def test_a_home_that_no_dial_reaches_is_replaced_after_one_second(pair: li
 # -- homes that move
 
 
-async def test_while_the_gateways_disagree_a_call_waits_until_they_do_not(pair: list[Node]) -> None:
-    a, b = pair
-    b.homes.leave()
-    under_way = asyncio.create_task(call(a))
-    await asyncio.sleep(0.2)
-    assert not under_way.done()
-    a.homes.update({})
-    assert (await under_way).status == 200
-    assert (len(calls_at(a)), len(calls_at(b))) == (1, 0)
+@contextlib.asynccontextmanager
+async def disagreeing() -> AsyncIterator[list[Node]]:
+    """Two gateways of which the second believes in a third, which is the function's home."""
+    async with nodes(route(DISPUTED)) as (a, b):
+        b.homes.update({"a": a.internal, "c": "127.0.0.1:1"})
+        yield [a, b]
 
 
-async def test_gateways_that_never_agree_are_owned_up_to(
-    pair: list[Node], monkeypatch: pytest.MonkeyPatch
+async def test_while_the_gateways_disagree_a_call_waits_until_they_do_not() -> None:
+    async with disagreeing() as (a, b):
+        under_way = asyncio.create_task(call(a, name=DISPUTED))
+        await until(lambda: b.asked > 2)
+        assert not under_way.done()
+        a.homes.update({})
+        assert (await under_way).status == 200
+        assert (len(calls_at(a)), len(calls_at(b))) == (1, 0)
+
+
+async def test_gateways_that_never_agree_are_owned_up_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "_CONVERGE", 0.2)
+    async with disagreeing() as (a, b):
+        answer = await call(a, name=DISPUTED)
+        assert (answer.status, answer.headers["x-amzn-errortype"]) == (503, "ServiceUnavailableException")
+        assert calls_at(a) == calls_at(b) == []
+
+
+async def test_a_call_that_its_home_had_taken_in_gets_as_much_time_again_when_the_home_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay_module, "_CONVERGE", 0.5)
+    monkeypatch.setattr(relay_module, "_TAKEN_IN", 0.05)
+    async with nodes(route(DISPUTED)) as (a, b):
+        b.starter.gate = asyncio.Event()
+        under_way = asyncio.create_task(call(a, name=DISPUTED))
+        await until(lambda: b.waiting(DISPUTED) == 1)
+        await asyncio.sleep(0.6)
+        b.homes.update({"a": a.internal, "c": "127.0.0.1:1"})
+        await until(lambda: b.asked > 2)
+        a.homes.update({})
+        assert (await under_way).status == 200
+        assert len(calls_at(a)) == 1
+        b.starter.gate.set()
+
+
+async def test_a_home_that_leaves_says_so_and_is_passed_over_though_its_lease_still_runs(
+    pair: list[Node],
 ) -> None:
     a, b = pair
-    monkeypatch.setattr(relay_module, "_CONVERGE", 0.2)
     b.homes.leave()
-    answer = await call(a)
-    assert (answer.status, answer.headers["x-amzn-errortype"]) == (503, "ServiceUnavailableException")
-    assert calls_at(a) == calls_at(b) == []
+    for node in pair:
+        assert (await call(node)).status == 200
+    assert (len(calls_at(a)), calls_at(b)) == (2, [])
+    a.homes.update({"b": b.internal})
+    assert a.homes.is_own("default", AT_B)
+
+
+async def test_whom_one_gateway_cannot_reach_the_next_passes_over_too() -> None:
+    name = next(
+        each
+        for each in map("f{}".format, range(1000))
+        if (home_among("abc", "default", each), home_among("ac", "default", each)) == ("b", "c")
+    )
+    async with nodes(route(name), names="abc") as (a, b, c):
+        await b.die()
+        assert (await call(a, name=name)).status == 200
+        assert (len(calls_at(a)), len(calls_at(c))) == (0, 1)
+
+
+async def test_where_another_gateway_has_a_peers_address_the_call_is_served_all_the_same() -> None:
+    async with nodes(route(AT_B), names="abc") as (a, _, c):
+        a.homes.update({"b": c.internal})
+        assert (await call(a)).status == 200
+
+
+async def test_a_home_holds_no_more_of_relayed_events_than_it_may(pair: list[Node]) -> None:
+    a, b = pair
+    b.starter.gate = asyncio.Event()
+    b.gateway.admission.limits = replace(ListenerLimits(), held_bytes=2_000_000)
+    body = b'"' + b"a" * 900_000 + b'"'
+    calls = [asyncio.create_task(call(a, body)) for _ in range(5)]
+    await until(lambda: sum(each.done() for each in calls) == 3)
+    assert b.waiting(AT_B) == 2
+    assert b.gateway.admission.bytes == 2 * len(body)
+    b.starter.gate.set()
+    assert sorted([(await each).status for each in calls]) == [200, 200, 429, 429, 429]
+    assert (b.gateway.admission.bytes, b.gateway.admission.requests) == (0, 0)
+
+
+async def test_a_version_that_cannot_run_at_its_home_is_told_with_its_reason() -> None:
+    async with nodes(route(AT_B, versions={"1": revision(AT_B, "1")})) as (a, b):
+        b.route(route(AT_B, versions={"1": Unavailable("RuntimeNotAvailable", "no such runtime")}))
+        answer = await call(a, name=f"{AT_B}:1")
+        assert answer.status == 409
+        assert "RuntimeNotAvailable" in answer.json()["message"]
 
 
 async def test_a_function_that_its_home_does_not_know_yet_is_waited_for(
@@ -238,9 +316,9 @@ async def test_when_the_home_moves_while_calls_wait_each_is_served_once(function
     async with nodes(function, behaviour=write_down) as (a, b):
         b.starter.gate = asyncio.Event()
         calls = [asyncio.create_task(call((a, b)[number % 2], b"%d" % number)) for number in range(40)]
-        await until(lambda: waiting_at(b) == 40)
+        await until(lambda: b.waiting(AT_B) == 40)
         b.homes.leave()
-        assert waiting_at(b) == 0
+        assert b.waiting(AT_B) == 0
         await asyncio.sleep(0.1)
         a.homes.update({})
         answers = [await each for each in calls]
@@ -384,7 +462,6 @@ async def test_a_body_over_the_limit_is_refused(pair: list[Node], *, chunked: bo
         (200, {"x-funclet-relay-result": "[]"}, 500),
         (500, {}, 500),
         (307, {"location": "/elsewhere"}, 500),
-        (401, {}, 503),
         (404, {}, 503),
         (413, {}, 503),
     ],
@@ -440,7 +517,7 @@ async def test_a_relay_that_is_closed_leaves_no_call_behind() -> None:
     async with nodes(route(AT_B)) as (a, b):
         b.starter.gate = asyncio.Event()
         under_way = asyncio.create_task(call(a))
-        await until(lambda: waiting_at(b) == 1)
+        await until(lambda: b.waiting(AT_B) == 1)
         await a.relay.close()
-        await until(lambda: waiting_at(b) == 0)
+        await until(lambda: b.waiting(AT_B) == 0)
         under_way.cancel()

@@ -1,16 +1,16 @@
-"""How much the public listener holds at once: requests and bytes."""
+"""How much the listeners hold at once: requests and bytes."""
 
 from funclet.gateway.settings import ListenerLimits
 
 
 class Admission:
-    """Counts what both ends of the listener hold; once `closing`, nothing more is admitted.
+    """Counts what both ends of the public listener and the relay's door hold; once `closing`, nothing more is admitted.
 
     While `parting`, calls are still taken, and each answer ends its connection.
     """
 
     def __init__(self, limits: ListenerLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self.requests = 0
         self.bytes = 0
         self.parting = False
@@ -23,14 +23,14 @@ class Admission:
 
     def enter(self) -> bool:
         """Admit a request, if there is room; pair it with `leave`."""
-        if self.requests >= self._limits.held_requests:
+        if self.requests >= self.limits.held_requests:
             return False
         self.requests += 1
         return True
 
     def hold(self, size: int) -> bool:
         """Take in that many more bytes of a body that came, if there is room."""
-        if self.bytes + size > self._limits.held_bytes:
+        if self.bytes + size > self.limits.held_bytes:
             return False
         self.bytes += size
         return True

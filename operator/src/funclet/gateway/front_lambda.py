@@ -7,13 +7,12 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 
 from funclet.gateway.admission import Admission
 from funclet.gateway.front import Answer, LambdaFront, error_answer
+from funclet.gateway.held import NO_ROOM, Held
 from funclet.gateway.settings import ListenerLimits
 from funclet.lambda_api.errors import (
     AwsError,
     bad_request,
-    request_timeout,
     service_error,
-    throttled,
     unavailable,
     unknown_operation,
 )
@@ -31,7 +30,7 @@ class _MalformedError(Exception):
 def lambda_server(front: LambdaFront, admission: Admission, limits: ListenerLimits) -> web.Server:
     """Return the server whose request handlers take over connections from the fast lane."""
     return web.Server(
-        _Handler(front, admission, limits),
+        _Handler(front, admission),
         handler_cancellation=True,
         access_log=None,
         auto_decompress=False,
@@ -45,10 +44,9 @@ def lambda_server(front: LambdaFront, admission: Admission, limits: ListenerLimi
 class _Handler:
     """One request: guard, route on the raw path, read the body within its bounds, answer."""
 
-    def __init__(self, front: LambdaFront, admission: Admission, limits: ListenerLimits) -> None:
+    def __init__(self, front: LambdaFront, admission: Admission) -> None:
         self._front = front
         self._admission = admission
-        self._limits = limits
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         close = self._admission.last_answers
@@ -87,33 +85,17 @@ class _Handler:
         if self._admission.closing:
             return error_answer(unavailable("This gateway is going down."))
         if not self._admission.enter():
-            return error_answer(throttled("ConcurrentInvocationLimitExceeded"))
-        held = _Held(self._admission)
+            return error_answer(NO_ROOM)
+        held = Held(self._admission)
         try:
-            body = await self._body(request, held)
+            body = await held.read(request)
             if isinstance(body, AwsError):
                 return error_answer(body)
             return await self._call(head, body)
-        finally:
-            self._admission.leave(held.size)
-
-    async def _body(self, request: web.BaseRequest, held: "_Held") -> bytes | AwsError:
-        chunks: list[bytes] = []
-        try:
-            async with asyncio.timeout(self._limits.request):
-                while not request.content.at_eof():
-                    async with asyncio.timeout(self._limits.body_idle):
-                        chunk = await request.content.readany()
-                    if held.size + len(chunk) > REQUEST_LIMIT:
-                        return too_large()
-                    if not held.take(len(chunk)):
-                        return throttled("ConcurrentInvocationLimitExceeded")
-                    chunks.append(chunk)
-        except TimeoutError:
-            return request_timeout("The body did not come in time.")
         except (web.RequestPayloadError, ValueError) as error:
             raise _MalformedError("The body breaks off or is not well-formed.") from error
-        return b"".join(chunks)
+        finally:
+            held.leave()
 
     async def _call(self, head: InvokeHead, body: bytes) -> Answer:
         over: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -124,17 +106,3 @@ class _Handler:
             if call is not None:
                 call.abandon()
             raise
-
-
-class _Held:
-    """The bytes of one body that count as held."""
-
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
-        self.size = 0
-
-    def take(self, size: int) -> bool:
-        if not self._admission.hold(size):
-            return False
-        self.size += size
-        return True

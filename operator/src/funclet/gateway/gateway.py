@@ -27,9 +27,10 @@ from funclet.gateway.router import RoutedFunction, Router, RouteTable
 from funclet.gateway.settings import GatewaySettings
 from funclet.gateway.slots import FunctionSlots
 from funclet.gateway.upstream import Broken
+from funclet.lambda_api.errors import not_runnable
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.route_table import RouteKey
-from funclet.plan.routes import FunctionRoute, Target
+from funclet.plan.routes import FunctionRoute, Target, Unavailable
 
 #: seconds between two looks at what is due
 _SWEEP = 0.5
@@ -71,7 +72,7 @@ class Gateway:
         )
         self._router = Router(self._slots, self._is_home)
         self._invoker = Invoker(self._router, self.metrics, init_seconds=settings.init_seconds, relay=relay)
-        self._admission = Admission(settings.listener)
+        self.admission = Admission(settings.listener)
         accounts = accounts or Accounts(Platform(settings.account, settings.region, {}), settings.namespace)
         self._front = LambdaFront(
             settings,
@@ -82,11 +83,11 @@ class Gateway:
             draw=draw,
             wall=wall,
         )
-        self._slow_lane = lambda_server(self._front, self._admission, settings.listener)
+        self._slow_lane = lambda_server(self._front, self.admission, settings.listener)
         limits = within_descriptors(settings.listener, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._lobby = Lobby(limits)
         self._listener = Listener(
-            self._front, self._admission, self._lobby, limits, self._slow_lane, self._loop.time
+            self._front, self.admission, self._lobby, limits, self._slow_lane, self._loop.time
         )
         self._server: asyncio.Server | None = None
         self._sweeping: asyncio.TimerHandle | None = None
@@ -150,8 +151,11 @@ class Gateway:
         """Begin a call that another gateway brought; None: its function or version is not known here."""
         function = self._router.find(call.namespace, call.function)
         revision = function.route.versions.get(call.version) if function is not None else None
-        if function is None or not isinstance(revision, Revision):
+        if function is None or revision is None:
             return None
+        if isinstance(revision, Unavailable):
+            done(not_runnable(revision.reason, revision.message))
+            return OVER
         target = Target(function.route, revision, call.version, call.invoked_arn)
         request = InvokeRequest(
             target=target,
@@ -163,7 +167,7 @@ class Gateway:
             cognito_identity=call.cognito_identity,
             trace_id=call.trace_id,
         )
-        return self._invoker.begin(request, done, relayed=True) or _OVER
+        return self._invoker.begin(request, done, relayed=True) or OVER
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         """Invoke a function. Raises LambdaApiError."""
@@ -179,11 +183,11 @@ class Gateway:
 
     def part(self) -> None:
         """Have callers go elsewhere: calls are still taken, and each answer ends its connection."""
-        self._admission.parting = True
+        self.admission.parting = True
 
     async def stop(self, grace: float, *, keep_instances: bool = False) -> None:
         """Take no more calls, give those under way `grace` seconds, end all instances or leave them to others."""
-        self._admission.closing = True
+        self.admission.closing = True
         if self._server is not None:
             self._server.close()
         self._lobby.close_idle()
@@ -240,7 +244,7 @@ class Gateway:
             _by_name(functions, _waiting),
         )
         yield "funclet_instances", "Instances, by state.", ("function", "state"), _instances(functions)
-        held = self._admission
+        held = self.admission
         yield (
             "funclet_connections",
             "Connections of the public listener.",
@@ -258,7 +262,7 @@ class _Over:
         """Nothing is left to give up."""
 
 
-_OVER = _Over()
+OVER = _Over()
 Samples = list[tuple[tuple[str, ...], float]]
 
 

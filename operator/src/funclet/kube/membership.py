@@ -74,6 +74,15 @@ class Membership:
             await self.attempt()
             await asyncio.sleep(self._renew)
 
+    async def look(self) -> None:
+        """Look at the others without telling them of this gateway; where the API server does not answer, nothing changes."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                leases = await self._kube.list("Lease", self._namespace)
+        except (KubeError, TimeoutError):
+            return
+        self._look(leases, self._clock())
+
     async def attempt(self) -> None:
         """Renew, and look at the others, once; an API server that does not answer changes nothing."""
         begun = self._clock()

@@ -126,12 +126,13 @@ class GatewayProcess:
             health_application(self._gateway.metrics.registry, self._missing), self._settings.admin_port
         )
         tasks = {asyncio.create_task(self._informer.run(), name="watches")}
-        # The others send calls as soon as they know of this gateway; until it can, it says that it has not begun them.
         internal = await self._serve(self._internal(), self._settings.internal_port)
+        await self._membership.look()
+        await self._see()
+        # The others send calls as soon as they know of this gateway, so it tells them once it can take them.
         await self._membership.attempt()
         self._homes.update(self._membership.peers)
         tasks.add(asyncio.create_task(self._membership.run(), name="membership"))
-        await self._see()
         self._homes.on_change = self._moved
         self._starter.serve(self._gateway)
         self._follower.begin()
@@ -186,7 +187,13 @@ class GatewayProcess:
         return TokenAccess(token, asked, accounts=self._accounts, clock=loop.time)
 
     def _internal(self) -> web.Application:
-        relay = RelayDoor(self._homes, self._relay_key, self._gateway.begin_relayed, wall=time.time)
+        relay = RelayDoor(
+            self._homes,
+            self._relay_key,
+            self._gateway.begin_relayed,
+            admission=self._gateway.admission,
+            wall=time.time,
+        )
         announcements = AnnouncementDoor(
             self._homes,
             self._capability_key,

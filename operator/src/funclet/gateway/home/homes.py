@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 
-#: seconds for which a gateway that could not be dialled counts as dead
+#: seconds for which a gateway that could not be dialled counts as dead: first, and when that was so again and again
 UNDIALLABLE = 5.0
+_LONGEST = 60.0
 
 
 def home_among(gateways: Iterable[str], namespace: str, function: str) -> str:
@@ -28,6 +29,12 @@ class Homes:
         self._clock = clock
         self._peers: dict[str, str] = {}
         self._undiallable: dict[str, float] = {}
+        #: how often in a row each could not be dialled
+        self._failures: dict[str, int] = {}
+        #: those that others could not dial
+        self._heard: dict[str, float] = {}
+        #: those that said that they leave
+        self._left: set[str] = set()
         self._known: dict[tuple[str, str], str] = {}
         self._leaving = False
 
@@ -36,6 +43,8 @@ class Homes:
         others = {gateway: address for gateway, address in peers.items() if gateway != self.own}
         if others != self._peers:
             self._peers = others
+            self._left &= others.keys()
+            self._failures = {each: count for each, count in self._failures.items() if each in others}
             self._moved()
 
     def home(self, namespace: str, function: str) -> str:
@@ -44,7 +53,8 @@ class Homes:
         where = (namespace, function)
         home = self._known.get(where)
         if home is None:
-            others = [each for each in self._peers if each not in self._undiallable]
+            over = self._undiallable.keys() | self._heard.keys() | self._left
+            others = [each for each in self._peers if each not in over]
             live = others if self._leaving and others else [self.own, *others]
             home = self._known[where] = home_among(live, namespace, function)
         return home
@@ -57,10 +67,41 @@ class Homes:
         """Give the internal address of a peer, as HOST:PORT."""
         return self._peers.get(gateway)
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether this gateway is on its way out."""
+        return self._leaving
+
+    @property
+    def passed_over(self) -> list[str]:
+        """Live peers that this gateway knows, at first hand, not to be home of anything."""
+        return sorted(self._undiallable.keys() | self._left)
+
     def undiallable(self, gateway: str) -> None:
         """Take a peer for dead for a while, since it could not be dialled."""
-        self._undiallable[gateway] = self._clock() + UNDIALLABLE
+        failures = self._failures.get(gateway, 0)
+        self._failures[gateway] = failures + 1
+        self._undiallable[gateway] = self._clock() + min(_LONGEST, UNDIALLABLE * 2 ** min(failures, 10))
         self._moved()
+
+    def reached(self, gateway: str) -> None:
+        """Take note that a peer answers."""
+        self._failures.pop(gateway, None)
+
+    def left(self, gateway: str) -> None:
+        """Take a peer for gone, since it said that it leaves."""
+        if gateway in self._peers and gateway not in self._left:
+            self._left.add(gateway)
+            self._moved()
+
+    def heed(self, passed_over: Iterable[str]) -> None:
+        """Pass over for a while what another gateway passes over, so that both mean the same home."""
+        known = self._undiallable.keys() | self._heard.keys() | self._left
+        news = [each for each in passed_over if each in self._peers and each not in known]
+        for gateway in news:
+            self._heard[gateway] = self._clock() + UNDIALLABLE
+        if news:
+            self._moved()
 
     def leave(self) -> None:
         """Be the home of nothing any more, as long as there is another gateway."""
@@ -69,13 +110,14 @@ class Homes:
 
     def forgive(self) -> None:
         """Count those as alive again whose time is over; to be called now and then, for what nobody calls."""
-        if not self._undiallable:
+        if not self._undiallable and not self._heard:
             return
-        now = self._clock()
-        over = [gateway for gateway, until in self._undiallable.items() if now >= until]
-        for gateway in over:
-            del self._undiallable[gateway]
-        if over:
+        now, moved = self._clock(), False
+        for among in (self._undiallable, self._heard):
+            for gateway in [each for each, until in among.items() if now >= until]:
+                del among[gateway]
+                moved = True
+        if moved:
             self._moved()
 
     def _moved(self) -> None:

@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from funclet.lambda_api.errors import AwsError
 
 PATH = "/relay"
 NOT_HOME = "not-home"
+LEAVING = "leaving"
 NOT_KNOWN = "not-known"
 #: seconds by which two gateways' clocks may differ
 SKEW = 60.0
@@ -53,9 +54,13 @@ class RelayedCall:
     client_context: str | None
     cognito_identity: str | None
     trace_id: str | None
+    #: gateways that the one which sends this passes over, though their Leases may run
+    passed_over: Sequence[str] = ()
 
 
-def outgoing(request: InvokeRequest, home: str, key: bytes, now: float) -> dict[str, str]:
+def outgoing(
+    request: InvokeRequest, home: str, key: bytes, now: float, passed_over: Sequence[str] = ()
+) -> dict[str, str]:
     """Give the headers that take a call to its home, once; `now` is the wall clock."""
     target = request.target
     call = RelayedCall(
@@ -72,6 +77,7 @@ def outgoing(request: InvokeRequest, home: str, key: bytes, now: float) -> dict[
         client_context=request.client_context,
         cognito_identity=request.cognito_identity,
         trace_id=request.trace_id,
+        passed_over=passed_over,
     )
     text = json.dumps(asdict(call))
     time = str(int(now))

@@ -9,13 +9,15 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from funclet.gateway.admission import Admission
+from funclet.gateway.held import NO_ROOM, Held
 from funclet.gateway.home import messages
 from funclet.gateway.home.homes import Homes
 from funclet.gateway.home.replays import Replays
 from funclet.gateway.invoke import MOVED_AWAY
 from funclet.gateway.ports import Abandonable, InvokeRequest, InvokeResult
 from funclet.lambda_api.errors import AwsError, service_error, unavailable
-from funclet.lambda_api.invoke import REQUEST_LIMIT, RESPONSE_LIMIT
+from funclet.lambda_api.invoke import REQUEST_LIMIT, RESPONSE_LIMIT, too_large
 
 _log = structlog.get_logger(__name__)
 
@@ -24,14 +26,20 @@ Done = Callable[[Outcome], None]
 
 #: seconds for one dial
 _DIAL = 1.0
-#: seconds in which the gateways' views of who is home come together, and between two tries
+#: seconds in which the gateways' views of who is home come together
 _CONVERGE = 10.0
+#: seconds between two tries: first, and longest
 _AGAIN = 0.05
+_LONGEST_PAUSE = 0.5
+#: seconds after which a call that comes back had been taken in: until then the views were one
+_TAKEN_IN = 1.0
 _HEADER_LIMIT = 64 * 1024
 #: bytes
 _LARGE = 64 * 1024
 #: statuses that are told before a call begins
-_REFUSALS = frozenset({400, 401, 404, 413})
+_REFUSALS = frozenset({400, 404, 413})
+_UNSIGNED = 401
+_NOT_STARTED = "x-funclet-not-started"
 
 
 class Relay:
@@ -84,25 +92,31 @@ class Relay:
 
     async def _follow(self, request: InvokeRequest, done: Done, here: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + _CONVERGE
         route = request.target.route
+        until, pause = float("inf"), _AGAIN
         while True:
             home = self.homes.home(route.namespace, route.name)
             if home == self.homes.own:
                 here()
                 return
+            begun = loop.time()
             outcome = await self._attempt(home, request)
             if outcome is not None:
                 done(outcome)
                 return
-            if loop.time() >= until:
+            now = loop.time()
+            if until == float("inf") or now - begun > _TAKEN_IN:
+                until, pause = now + _CONVERGE, _AGAIN
+            if now >= until:
                 done(unavailable("The gateways do not agree who looks after this function; try again."))
                 return
-            await asyncio.sleep(_AGAIN)
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 1.5)
 
     async def _attempt(self, home: str, request: InvokeRequest) -> Outcome | None:
         """Send a call; None: it did not begin there, and may be sent again."""
-        headers = messages.outgoing(request, home, self._key, self._wall())
+        passed_over = self.homes.passed_over
+        headers = messages.outgoing(request, home, self._key, self._wall(), passed_over)
         url = f"http://{self.homes.address(home)}{messages.PATH}"
         try:
             async with (
@@ -111,9 +125,16 @@ class Relay:
                     url, data=_payload(request.body), headers=headers, allow_redirects=False
                 ) as response,
             ):
+                if response.status == _UNSIGNED:
+                    self._unbelieved(home)
+                    return None
+                self.homes.reached(home)
                 if response.status in _REFUSALS:
                     return unavailable("The gateway that looks after this function refused the call.")
-                if "x-funclet-not-started" in response.headers:
+                not_started = response.headers.get(_NOT_STARTED)
+                if not_started is not None:
+                    if not_started == messages.LEAVING:
+                        self.homes.left(home)
                     return None
                 return messages.outcome(response.headers, await _answer(response))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
@@ -122,6 +143,11 @@ class Relay:
         except (aiohttp.ClientError, OSError, TimeoutError, messages.RelayError):
             # It may have run there: a relay has no fence, so it is never sent again.
             return service_error("The gateway that ran this call did not answer; it may have run.")
+
+    def _unbelieved(self, home: str) -> None:
+        """Pass over a gateway that takes nothing of this one: it has another's address, another key, or another time."""
+        _log.warning("a gateway believes no call of this one: do their keys and clocks differ?", gateway=home)
+        self.homes.undiallable(home)
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO:
@@ -166,19 +192,39 @@ BeginHere = Callable[[messages.RelayedCall, bytes, Done], Abandonable | None]
 class RelayDoor:
     """The way in: a handler of the internal listener."""
 
-    def __init__(self, homes: Homes, key: bytes, begin: BeginHere, *, wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        homes: Homes,
+        key: bytes,
+        begin: BeginHere,
+        *,
+        admission: Admission,
+        wall: Callable[[], float],
+    ) -> None:
         self._homes = homes
         self._key = key
         self._begin = begin
+        self._admission = admission
         self._wall = wall
         self._replays = Replays()
 
     async def answer(self, request: web.Request) -> web.Response:
         """Run a call for another gateway, and answer with its outcome."""
         call = self._known(request)
-        body = await _body(request, call)
+        self._homes.heed(call.passed_over)
+        # Before anything of the body is read: a call that is to go elsewhere may come many times.
         if not self._homes.is_own(call.namespace, call.function):
-            return _not_started(messages.NOT_HOME)
+            return self._not_home()
+        if not self._admission.enter():
+            return _answer_with(NO_ROOM)
+        held = Held(self._admission)
+        try:
+            body = await _body(request, call, held)
+            return await self._run(call, body) if isinstance(body, bytes) else _answer_with(body)
+        finally:
+            held.leave()
+
+    async def _run(self, call: messages.RelayedCall, body: bytes) -> web.Response:
         over: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         call_here = self._begin(call, body, lambda outcome: None if over.done() else over.set_result(outcome))
         if call_here is None:
@@ -188,10 +234,10 @@ class RelayDoor:
         except asyncio.CancelledError:
             call_here.abandon()
             raise
-        if outcome is MOVED_AWAY:
-            return _not_started(messages.NOT_HOME)
-        headers, answer = messages.answer(outcome)
-        return web.Response(headers=headers, body=answer)
+        return self._not_home() if outcome is MOVED_AWAY else _answer_with(outcome)
+
+    def _not_home(self) -> web.Response:
+        return _not_started(messages.LEAVING if self._homes.is_leaving else messages.NOT_HOME)
 
     def _known(self, request: web.Request) -> messages.RelayedCall:
         """Read whose call it is, before anything of its body is read. Raises what is to be answered."""
@@ -205,14 +251,26 @@ class RelayDoor:
         return call
 
 
-async def _body(request: web.Request, call: messages.RelayedCall) -> bytes:
+async def _body(request: web.Request, call: messages.RelayedCall, held: Held) -> bytes | AwsError:
     if (request.content_length or 0) > REQUEST_LIMIT:
         raise web.HTTPRequestEntityTooLarge(REQUEST_LIMIT)
-    body = await request.read()
+    try:
+        body = await held.read(request)
+    except (web.RequestPayloadError, ValueError) as error:
+        raise web.HTTPBadRequest(text="the body breaks off\n") from error
+    if isinstance(body, AwsError):
+        if body == too_large():
+            raise web.HTTPRequestEntityTooLarge(REQUEST_LIMIT)
+        return body
     if not messages.is_body(call, body):
         raise web.HTTPUnauthorized(text="the body is not the one that was signed for\n")
     return body
 
 
+def _answer_with(outcome: Outcome) -> web.Response:
+    headers, body = messages.answer(outcome)
+    return web.Response(headers=headers, body=body)
+
+
 def _not_started(reason: str) -> web.Response:
-    return web.Response(status=503, headers={"x-funclet-not-started": reason})
+    return web.Response(status=503, headers={_NOT_STARTED: reason})
