@@ -13,6 +13,7 @@ from funclet.gateway.settings import GatewaySettings
 from funclet.plan.routes import AliasRoute, FunctionRoute, Unavailable
 from support.gateway import (
     FakeStarter,
+    NotStarted,
     Received,
     Reply,
     echo,
@@ -271,3 +272,43 @@ async def test_an_answer_of_six_megabytes_comes_through(gateway: Gateway, starte
 async def test_an_event_of_six_mebibytes_comes_through(gateway: Gateway) -> None:
     body = b'"' + b"a" * (6 * 1024 * 1024 - 2) + b'"'
     assert (await exchange(gateway.port, invoke_bytes(body=body))).body == body
+
+
+async def test_a_call_outlives_any_number_of_instances_that_drain(starter: FakeStarter) -> None:
+    async with serving(starter, route()) as gateway:
+        release = asyncio.Event()
+
+        async def hold(call: Received) -> Reply:
+            await release.wait()
+            return Reply(call.body)
+
+        async def drain(_: Received) -> NotStarted:
+            return NotStarted("draining")
+
+        starter.behaviour = hold
+        calls = [asyncio.create_task(exchange(gateway.port, invoke_bytes())) for _ in range(15)]
+        await until(lambda: sum(len(each.calls) for each in starter.supervisors.values()) == 15)
+        release.set()
+        await asyncio.gather(*calls)
+        for each in starter.supervisors.values():
+            each.behaviour = drain
+        starter.behaviour = echo
+        assert (await exchange(gateway.port, invoke_bytes())).status == 200
+
+
+async def test_an_instance_shows_that_it_came_through_init_while_its_first_call_still_runs(
+    starter: FakeStarter,
+) -> None:
+    async with serving(starter, route()) as gateway:
+        release = asyncio.Event()
+
+        async def hold(call: Received) -> Reply:
+            await release.wait()
+            return Reply(call.body)
+
+        starter.behaviour = hold
+        call = asyncio.create_task(exchange(gateway.port, invoke_bytes()))
+        await until(lambda: [each.ready for each in gateway.revision_states().values()] == [1])
+        assert not call.done()
+        release.set()
+        assert (await call).status == 200

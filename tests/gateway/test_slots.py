@@ -176,6 +176,15 @@ async def test_where_one_start_of_two_fails_calls_wait_for_the_other(world: Slot
     assert world.given == [FULL, FULL]
 
 
+async def test_a_call_that_waited_too_long_is_told_why_there_was_no_other_instance(world: SlotsWorld) -> None:
+    world.busy(A)
+    world.acquire(A)
+    world.fail_start(A.key, FULL)
+    world.now += 61.0
+    world.slots.sweep()
+    assert world.given == [FULL]
+
+
 async def test_calls_that_waited_for_the_last_instance_are_told_once_it_is_gone(world: SlotsWorld) -> None:
     last = world.busy(A)
     world.acquire(A)
@@ -275,6 +284,13 @@ async def test_a_call_that_did_not_start_goes_to_the_front_of_the_queue(world: S
     world.slots.release(second)
     assert order == ["was sent before"]
     assert world.ended == [first]
+
+
+async def test_calls_that_did_not_start_keep_their_order(world: SlotsWorld) -> None:
+    first, second = world.busy(A), world.busy(A)
+    later = world.acquire(A)
+    again = [world.slots.retry(place, world.deliver) for place in (first, second)]
+    assert list(world.slots.pools[A.key].waiters) == [*again, later]
 
 
 async def test_a_call_that_did_not_start_takes_an_idle_instance_at_once(world: SlotsWorld) -> None:

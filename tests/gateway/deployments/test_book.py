@@ -57,6 +57,9 @@ def test_the_scale_is_raised_at_once(was: Book, seen: Seen, scale: int | None) -
         (book(held=1), Seen(3), 1),
         (book(held=2, unready=1), Seen(2), 1),
         (book(held=2, unready=2), Seen(2), 0),
+        # One that was just reached is unready for the kubelet too, and would be taken for the one that retires.
+        (book(held=2, unready=1), Seen(2, settling=1), None),
+        (book(held=2, unready=1), Seen(4, settling=1), 2),
         (book(held=2, retiring=2), Seen(2), None),
         (book(), Seen(1, coming=1), None),
         (book(held=1), Seen(3, coming=1), 2),

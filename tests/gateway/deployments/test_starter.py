@@ -187,6 +187,22 @@ async def test_a_start_fails_with_the_reason_that_the_pod_shows_and_the_scale_fa
 
 
 @virtually
+async def test_a_start_whose_pod_runs_and_is_never_reached_fails_and_holds_up_no_other() -> None:
+    world = World()
+    world.cluster.starting = False
+    start = world.start()
+    await asyncio.sleep(0.5)
+    deaf = world.pod()
+    world.cluster.publish(deaf)
+    with pytest.raises(StartError, match="network policies") as failed:
+        async with asyncio.timeout(30):
+            await start
+    assert failed.value.reason == "NotReached"
+    await asyncio.sleep(5)
+    assert world.scales == [1, 0]
+
+
+@virtually
 async def test_a_crash_in_init_fails_all_that_wait_for_the_revision() -> None:
     world = World()
     world.cluster.starting = False
@@ -421,6 +437,17 @@ async def test_of_two_pods_the_one_that_was_stopped_goes() -> None:
     await world.starter.stop(first)
     assert world.pod().uid == second.pod_uid
     assert not second.ended.done()
+
+
+@virtually
+async def test_a_pod_that_has_just_been_reached_is_not_taken_for_the_one_that_was_stopped() -> None:
+    world = World(pace=Pace(start=0.3, publish=3.0))
+    first = await started(world)
+    await asyncio.sleep(10)
+    # It announced itself; the kubelet calls it Ready three seconds later.
+    await started(world)
+    await world.starter.stop(first)
+    assert [each.id for each in world.taker.left] == [first.id]
 
 
 @virtually

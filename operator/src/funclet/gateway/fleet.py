@@ -112,7 +112,7 @@ class Fleet:
     def _look_after(self, slots: FunctionSlots, place: Place) -> None:
         if place.link.instance.ready:
             slots.prove(place)
-        elif not place.busy and not self._closed:
+        elif not self._closed:
             self._spawn(self._watch(slots, place), self._watches)
 
     async def _stop(self, instance: Instance) -> None:
@@ -123,11 +123,14 @@ class Fleet:
         self._ending.discard(instance.id)
 
     async def _watch(self, slots: FunctionSlots, place: Place) -> None:
-        """Wait until an instance that runs no call came through init."""
+        """Wait until an instance came through init; one that runs a call mostly says so sooner by its answer."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         limit = begun + self._init_seconds + _GRACE
         pause = _FIRST_LOOK
+        if place.busy:
+            pause = _LONGEST_LOOK
+            await asyncio.sleep(pause)
         instance = place.link.instance
         while place.fit and not place.proven and not self._closed:
             failure = None

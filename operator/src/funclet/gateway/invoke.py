@@ -37,6 +37,7 @@ from funclet.lambda_api.errors import (
     throttled,
     unavailable,
 )
+from funclet.plan import reasons
 from funclet.plan.revision import Revision
 
 Outcome = InvokeResult | AwsError
@@ -49,8 +50,8 @@ MOVED_AWAY = unavailable("Another gateway looks after this function now.")
 _BACKSTOP = 5.0
 #: seconds that the end of an instance which cannot be dialled is waited for: it says more than the dial
 _DYING = 0.5
-#: places that one call may be given
-_ATTEMPTS = 10
+#: how often one call is sent again after its connection broke
+_RESENDS = 10
 #: what a supervisor says that runs another gateway's call, and the most seconds until it is asked again
 _BUSY = "busy"
 _LONGEST_VISIT = 1.0
@@ -146,7 +147,6 @@ class Call:
     """One invocation under way."""
 
     __slots__ = (
-        "_attempts",
         "_away",
         "_begun",
         "_done",
@@ -154,6 +154,8 @@ class Call:
         "_place",
         "_relayed",
         "_request",
+        "_resends",
+        "_sent",
         "_slots",
         "_token",
         "_waiter",
@@ -170,7 +172,9 @@ class Call:
         self._done: Done | None = done
         self._place: Place | None = None
         self._waiter: Waiter | None = None
-        self._attempts = 0
+        self._resends = 0
+        #: when it was sent first
+        self._sent: float | None = None
         self._token = ""
         self._begun = invoker.clock()
 
@@ -247,7 +251,8 @@ class Call:
 
     def _send(self, place: Place) -> None:
         self._place = place
-        self._attempts += 1
+        if self._sent is None:
+            self._sent = self._invoker.clock()
         self._token = secrets.token_hex(16)
         request = self._request
         deadline = self._invoker.clock() + place.pool.timeout + self._invoker.backstop
@@ -301,7 +306,6 @@ class Call:
     def _go_elsewhere(self, place: Place) -> None:
         """Leave an instance to the call that it runs for another gateway: it is worth waiting for, and warm."""
         self._place = None
-        self._attempts -= 1
         self._invoker.spawn(self._invoker.visit(self._slots, place))
         self._take(self._slots.retry(place, self._deliver, keep=True))
 
@@ -315,7 +319,7 @@ class Call:
         """Take an instance that was never reached for a start that failed, so that starts back off."""
         ended = place.link.instance.ended
         await asyncio.wait([ended], timeout=_DYING)
-        gone = Failure("InstanceEnded", ended.result()) if ended.done() else Failure("NotReached", why)
+        gone = Failure("InstanceEnded", ended.result()) if ended.done() else Failure(reasons.NOT_REACHED, why)
         self._slots.init_failed(place, gone)
         self._again(place, BreakPoint.BEFORE_GREETING)
 
@@ -337,11 +341,18 @@ class Call:
             self._slots.discard(place)
             words = "Runtime exited with error: signal: killed"
             self._finish(sandbox_error(self._request, "Runtime.ExitError", words))
-        elif self._done is None or self._attempts >= _ATTEMPTS:
+        elif self._done is None or self._has_tried_enough(point):
             self._slots.discard(place)
             self._finish(unavailable("No instance took the call."))
         else:
             self._retry(place)
+
+    def _has_tried_enough(self, point: BreakPoint) -> bool:
+        """Instances that drain may be many, and cost nothing but time; one that breaks each time is a fault."""
+        if point is BreakPoint.NO_ANSWER:
+            self._resends += 1
+        waited = self._invoker.clock() - (self._sent or self._begun)
+        return self._resends > _RESENDS or waited >= self._slots.patience
 
     def _retry(self, place: Place) -> None:
         self._place = None

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from funclet.api.values import parse_duration
 from funclet.gateway.failure import Failure
@@ -51,12 +52,14 @@ Deliver = Callable[["Place | Failure | None"], None]
 class Waiter:
     """One call that waits; `deliver(None)` says that it waited too long."""
 
-    __slots__ = ("deadline", "deliver", "pool")
+    __slots__ = ("again", "deadline", "deliver", "pool")
 
-    def __init__(self, pool: "Pool", deadline: float, deliver: Deliver) -> None:
+    def __init__(self, pool: "Pool", deadline: float, deliver: Deliver, *, again: bool = False) -> None:
         self.pool = pool
         self.deadline = deadline
         self.deliver = deliver
+        #: whether it had an instance before, which did not take it
+        self.again = again
 
 
 class Pool:
@@ -90,6 +93,14 @@ class Pool:
         self.preparing = False
         #: no route leads here any more: what is idle ends
         self.retired = False
+
+    def join(self, waiter: Waiter) -> None:
+        """Queue a call; one that had an instance before goes in front, behind those of its like."""
+        ahead = list(takewhile(lambda each: each.again, self.waiters)) if waiter.again else []
+        self.waiters[waiter] = None
+        if waiter.again:
+            for each in (waiter, *reversed(ahead)):
+                self.waiters.move_to_end(each, last=False)
 
     @property
     def proven(self) -> int:

@@ -95,7 +95,7 @@ class FunctionSlots:
         if self.waiting >= self._limits.waiters:
             raise LambdaApiError(throttled("ConcurrentInvocationLimitExceeded"))
         waiter = Waiter(pool, now + self._limits.wait, deliver)
-        pool.waiters[waiter] = None
+        pool.join(waiter)
         self.waiting += 1
         self._fill()
         return waiter
@@ -142,9 +142,8 @@ class FunctionSlots:
         if not keep and pool.failure is not None and pool.backoff.holds(now) and not pool.has_hope(but=place):
             self.discard(place)
             raise StartFailedError(pool.failure)
-        waiter = Waiter(pool, now + self._limits.wait, deliver)
-        pool.waiters[waiter] = None
-        pool.waiters.move_to_end(waiter, last=False)
+        waiter = Waiter(pool, now + self._limits.wait, deliver, again=True)
+        pool.join(waiter)
         self.waiting += 1
         if keep:
             self._fill()
@@ -269,6 +268,11 @@ class FunctionSlots:
         for pool in list(self.pools.values()):
             self._expire_waiters(pool, float("inf"))
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a call may wait for an instance."""
+        return self._limits.wait
+
     # -- views
 
     def live(self, key: str) -> bool:
@@ -386,7 +390,7 @@ class FunctionSlots:
         # Retried calls stand in front with later deadlines, so the whole queue is looked through.
         for waiter in [waiter for waiter in pool.waiters if now >= waiter.deadline]:
             self.abandon(waiter)
-            waiter.deliver(None)
+            waiter.deliver(pool.failure)
 
     def _failed(self, pool: Pool, failure: Failure, *, in_init: bool) -> None:
         """Back off, and tell all waiters unless an instance may come free for them."""

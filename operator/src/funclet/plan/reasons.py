@@ -84,5 +84,7 @@ CONTAINER_NOT_CREATED = "ContainerNotCreated"
 INIT_FAILED = "InitFailed"
 #: the container as a whole ran out of memory
 OUT_OF_MEMORY = "OutOfMemory"
+#: the pod runs, and no gateway reaches it
+NOT_REACHED = "NotReached"
 #: the container ends again and again
 CRASH_LOOP = "CrashLoop"

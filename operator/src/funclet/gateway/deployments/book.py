@@ -15,6 +15,8 @@ class Seen:
     replicas: int
     #: pods that are not held, and may still come up
     coming: int = 0
+    #: pods that are held, are to stay, and are not Ready for the kubelet yet: a ReplicaSet would delete them first
+    settling: int = 0
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ class Book:
         """
         coming = max(len(self.waiting), seen.coming)
         # While a pod comes up, lowering would take it and not the one that retires.
-        target = len(self.held) + coming - (0 if coming else len(self.unready))
+        target = len(self.held) + coming - (0 if coming or seen.settling else len(self.unready))
         if seen.replicas <= target:
             self._surplus_since = None
             return None if seen.replicas == target else target

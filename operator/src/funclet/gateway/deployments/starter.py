@@ -20,6 +20,7 @@ from funclet.kube.cluster_port import ForbiddenError
 from funclet.kube.informer import Informer
 from funclet.kube.objects import key_of
 from funclet.kube.port import KubeError, NotFoundError, Object
+from funclet.plan import reasons
 from funclet.plan.plan import Key
 from funclet.plan.pod_failure import pod_failure
 from funclet.plan.pod_settings import INVOKE_PORT
@@ -41,6 +42,13 @@ _LONGEST_PROBE = 0.5
 _RESEND = 2.0
 #: seconds between two writes while the API server takes none
 _LONGEST_PAUSE = 4.0
+#: seconds after which a pod that runs and cannot be dialled is given up
+_UNREACHED = 20.0
+_SILENT = Unavailable(
+    reasons.NOT_REACHED,
+    "the pod runs and gateways do not reach it on port 8901; check the network policies of its namespace, and that "
+    "the keys of the installation are those that it was made with",
+)
 #: seconds beyond timeout and quiet period in which a retired pod is gone
 _GOING = 60.0
 
@@ -62,6 +70,8 @@ class _Running:
     writing: asyncio.Task[None] | None = None
     #: pods that were ever dialled
     reached: set[str] = field(default_factory=set)
+    #: since when each pod that is not held has been running
+    running_since: dict[str, float] = field(default_factory=dict)
     #: what was last written, and when: the same is not sent again before its effect can be seen
     written: tuple[int, float] | None = None
     wished: float | None = None
@@ -246,13 +256,24 @@ class DeploymentStarter:
         fresh = [pod for pod in facts.values() if pod.uid not in running.instances and not pod.leaving]
         for pod in fresh:
             self._probe(running, pod)
-        coming = [pod for pod in fresh if failure is None or pod.is_past(failure.reason)]
+        silent = self._silent(running, fresh)
+        failure = failure or (_SILENT if silent else None)
+        coming = [
+            pod
+            for pod in fresh
+            if pod.uid not in silent and (failure in {None, _SILENT} or pod.is_past(failure.reason))
+        ]
         if failure is not None and running.starts:
             self._fail(running, failure, but=len(coming))
         if deployment is None:
             self._wish(running)
         else:
-            self._scale(running, deployment, Seen(replicas_of(deployment), len(coming)))
+            settling = sum(
+                not pod.ready and not pod.leaving and uid not in running.book.retiring
+                for uid, pod in facts.items()
+                if uid in running.instances
+            )
+            self._scale(running, deployment, Seen(replicas_of(deployment), len(coming), settling))
         if running.book.is_empty and not running.instances and not fresh and not replicas_of(deployment):
             self._running.pop(running.revision.key, None)
 
@@ -274,6 +295,13 @@ class DeploymentStarter:
                     self._taker.leaving(instance)
             if pod is not None and not pod.ready:
                 running.book.see_unready(uid)
+
+    def _silent(self, running: _Running, fresh: list[PodFacts]) -> set[str]:
+        """Find pods whose container has long been running, and that no dial reached."""
+        now = self._clock()
+        known = running.running_since
+        running.running_since = {pod.uid: known.get(pod.uid, now) for pod in fresh if pod.running}
+        return {uid for uid, since in running.running_since.items() if now - since >= _UNREACHED}
 
     def _probe(self, running: _Running, pod: PodFacts) -> None:
         """Dial a pod until it answers: it may have an address before its supervisor listens."""
