@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from funclet.gateway.rollover import Latest, Step, next_step
+from funclet.gateway.rollover import Latest, Progress, Step, next_step
 from funclet.plan.routes import Unavailable
 from support.gateway import revision
 
@@ -8,25 +10,38 @@ OLD, NEW = revision(build="old"), revision(build="new")
 BROKEN = Unavailable("RuntimeUnknown", "No such runtime.")
 
 
+RUNS = Progress(serving_lives=True, serving_runs=True)
+#: the status says so, and nothing of it was met here
+TOLD = Progress(serving_lives=True)
+READY = replace(RUNS, wanted_is_ready=True)
+NOTHING = Progress()
+
+
+def failed(progress: Progress) -> Progress:
+    """The same after a start of the new one that failed."""
+    return replace(progress, wanted_failed=True)
+
+
 @pytest.mark.parametrize(
-    ("serving", "wanted", "live", "ready", "step"),
+    ("serving", "wanted", "progress", "step"),
     [
-        pytest.param(OLD, OLD, True, True, Step.STAY, id="nothing changed"),
-        pytest.param(OLD, NEW, True, False, Step.PREPARE, id="the old one serves until the new one is ready"),
-        pytest.param(OLD, NEW, True, True, Step.SWITCH, id="the new one is ready"),
-        pytest.param(OLD, NEW, False, False, Step.SWITCH, id="at once if the old one has no instance"),
-        pytest.param(OLD, BROKEN, True, False, Step.HOLD, id="the new one cannot run: the old one goes on"),
-        pytest.param(OLD, BROKEN, False, False, Step.SWITCH, id="the new one cannot run and nothing serves"),
-        pytest.param(BROKEN, NEW, False, False, Step.SWITCH, id="mended"),
-        pytest.param(None, NEW, False, False, Step.SWITCH, id="the first"),
-        pytest.param(OLD, None, True, False, Step.SWITCH, id="no $LATEST any more"),
+        pytest.param(OLD, OLD, READY, Step.STAY, id="nothing changed"),
+        pytest.param(OLD, NEW, RUNS, Step.PREPARE, id="the old one serves until the new one is ready"),
+        pytest.param(OLD, NEW, TOLD, Step.PREPARE, id="the old one has instances that were not met yet"),
+        pytest.param(OLD, NEW, READY, Step.SWITCH, id="the new one is ready"),
+        pytest.param(OLD, NEW, NOTHING, Step.SWITCH, id="at once if the old one has no instance"),
+        pytest.param(OLD, NEW, failed(RUNS), Step.PREPARE, id="the new one failed: it is tried again"),
+        pytest.param(OLD, NEW, failed(NOTHING), Step.HOLD, id="the new one failed, and nobody calls"),
+        pytest.param(OLD, NEW, failed(TOLD), Step.HOLD, id="the new one failed, and nobody calls here"),
+        pytest.param(OLD, NEW, failed(READY), Step.SWITCH, id="another instance of the new one is ready"),
+        pytest.param(OLD, BROKEN, RUNS, Step.HOLD, id="the new one cannot run: the old one goes on"),
+        pytest.param(OLD, BROKEN, NOTHING, Step.SWITCH, id="the new one cannot run and nothing serves"),
+        pytest.param(BROKEN, NEW, NOTHING, Step.SWITCH, id="mended"),
+        pytest.param(None, NEW, NOTHING, Step.SWITCH, id="the first"),
+        pytest.param(OLD, None, RUNS, Step.SWITCH, id="no $LATEST any more"),
     ],
 )
 def test_latest_changes_over_when_the_new_revision_is_ready(
-    serving: Latest,
-    wanted: Latest,
-    live: bool,  # noqa: FBT001 - a column of the table
-    ready: bool,  # noqa: FBT001 - a column of the table
-    step: Step,
+    serving: Latest, wanted: Latest, progress: Progress, step: Step
 ) -> None:
-    assert next_step(serving, wanted, serving_live=live, wanted_ready=ready) is step
+    assert next_step(serving, wanted, progress) is step

@@ -75,6 +75,24 @@ async def test_a_new_latest_that_cannot_start_leaves_the_old_one_serving_and_say
     await until(lambda: gateway.revision_states()[new.key].serving)
 
 
+async def test_a_new_latest_that_failed_does_not_serve_once_the_old_one_has_idled_out(
+    gateway: Gateway, starter: FakeStarter
+) -> None:
+    await exchange(gateway.port, invoke_bytes())
+    new = revision(build="new")
+    starter.failing[new.key] = StartError("CodeUnavailable", "The archive is gone.")
+    gateway.update_routes(table(route(latest=new)))
+    await until(lambda: gateway.revision_states().get(new.key) and gateway.revision_states()[new.key].failure)
+    await starter.kill(starter.started[0])
+    await until(lambda: not gateway.revision_states()[revision().key].live)
+    gateway._router.sweep()
+    answer = await exchange(gateway.port, invoke_bytes())
+    assert answer.status == 200
+    assert gateway.revision_states()[new.key].failure is not None
+    starter.failing.clear()
+    await until(lambda: gateway.revision_states()[new.key].serving)
+
+
 async def test_no_call_is_lost_while_latest_changes_under_load(
     gateway: Gateway, starter: FakeStarter
 ) -> None:

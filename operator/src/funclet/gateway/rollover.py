@@ -1,5 +1,6 @@
 """How a changed $LATEST takes over: the old revision serves until an instance of the new one is ready."""
 
+from dataclasses import dataclass
 from enum import Enum
 
 from funclet.plan.revision import Revision
@@ -21,14 +22,31 @@ class Step(Enum):
     SWITCH = "switch"
 
 
-def next_step(serving: Latest, wanted: Latest, *, serving_live: bool, wanted_ready: bool) -> Step:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the two are."""
+
+    #: the one that serves has, or soon will have, an instance, here or as the status says
+    serving_lives: bool = False
+    #: and here
+    serving_runs: bool = False
+    #: the other one has an instance that came through init
+    wanted_is_ready: bool = False
+    #: its last start failed
+    wanted_failed: bool = False
+
+
+def next_step(serving: Latest, wanted: Latest, progress: Progress) -> Step:
     """Return the step from `serving` to `wanted`; None stands for no $LATEST at all."""
     if serving == wanted:
         return Step.STAY
     if not isinstance(serving, Revision) or wanted is None:
         return Step.SWITCH
-    if isinstance(wanted, Revision) and wanted.key == serving.key:
+    if not isinstance(wanted, Revision):
+        return Step.HOLD if progress.serving_lives else Step.SWITCH
+    if wanted.key == serving.key or progress.wanted_is_ready:
         return Step.SWITCH
-    if not serving_live or (isinstance(wanted, Revision) and wanted_ready):
-        return Step.SWITCH
-    return Step.PREPARE if isinstance(wanted, Revision) else Step.HOLD
+    if progress.wanted_failed:
+        # Once there are calls again it may be tried again; until then nothing is started for nobody.
+        return Step.PREPARE if progress.serving_runs else Step.HOLD
+    return Step.PREPARE if progress.serving_lives else Step.SWITCH

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from funclet.gateway.pool import RevisionState
-from funclet.gateway.rollover import Latest, Step, next_step
+from funclet.gateway.rollover import Latest, Progress, Step, next_step
 from funclet.gateway.slots import FunctionSlots
 from funclet.plan.revision import Revision
 from funclet.plan.route_table import RouteKey
@@ -38,22 +38,17 @@ class RoutedFunction:
             # The home decides what serves; here $LATEST is only a name.
             self.pending, self.route = False, self.wanted
             self._configure()
-            self._keep(preparing=None)
+            self._keep(None)
             return
         serving, wanted = self.route.versions.get(LATEST), self.wanted.versions.get(LATEST)
-        step = next_step(
-            serving,
-            wanted,
-            serving_live=isinstance(serving, Revision) and self._is_live(serving),
-            wanted_ready=isinstance(wanted, Revision) and self.slots.ready(wanted.key),
-        )
+        step = next_step(serving, wanted, self._progress(serving, wanted))
         self.pending = step in {Step.PREPARE, Step.HOLD}
         if step is Step.SWITCH:
             self.route = self.wanted
         self._configure()
         if step is Step.PREPARE and isinstance(wanted, Revision):
             self.slots.prepare(wanted)
-        self._keep(preparing=wanted if step is Step.PREPARE else None)
+        self._keep(wanted, preparing=step is Step.PREPARE)
 
     def set_home(self, *, own: bool) -> None:
         """Take note whether this gateway is the home from now on; what another one is home of is let go."""
@@ -79,10 +74,17 @@ class RoutedFunction:
         """What $LATEST means to a gateway that comes to be its home: whatever serves, be it about to be replaced."""
         return self.wanted.serving or self.wanted.versions.get(LATEST)
 
-    def _is_live(self, serving: Revision) -> bool:
-        """Whether it has instances; those of another home may not have been met yet, and the status tells of them."""
+    def _progress(self, serving: Latest, wanted: Latest) -> Progress:
+        runs = isinstance(serving, Revision) and self.slots.live(serving.key)
         told = self.wanted.serving
-        return self.slots.live(serving.key) or (told is not None and told.key == serving.key)
+        return Progress(
+            # Instances of another home may not have been met yet, and the status tells of them.
+            serving_lives=runs
+            or (isinstance(serving, Revision) and told is not None and told.key == serving.key),
+            serving_runs=runs,
+            wanted_is_ready=isinstance(wanted, Revision) and self.slots.ready(wanted.key),
+            wanted_failed=isinstance(wanted, Revision) and self.slots.failed(wanted.key),
+        )
 
     def _with_latest(self, latest: Latest) -> FunctionRoute:
         versions = {name: version for name, version in self.wanted.versions.items() if name != LATEST}
@@ -97,10 +99,11 @@ class RoutedFunction:
             serving=latest if isinstance(latest, Revision) else None,
         )
 
-    def _keep(self, *, preparing: Latest) -> None:
-        routed = [*self.route.versions.values(), preparing]
+    def _keep(self, wanted: Latest, *, preparing: bool = False) -> None:
+        """Keep what is routed, and what is to come: how that failed is not forgotten."""
+        routed = [*self.route.versions.values(), wanted]
         keys = {version.key for version in routed if isinstance(version, Revision)}
-        self.slots.keep(keys, preparing.key if isinstance(preparing, Revision) else None)
+        self.slots.keep(keys, wanted.key if preparing and isinstance(wanted, Revision) else None)
 
 
 class Router:

@@ -285,6 +285,11 @@ class FunctionSlots:
         pool = self.pools.get(key)
         return pool is not None and pool.proven > 0
 
+    def failed(self, key: str) -> bool:
+        """Whether the last start of a revision failed."""
+        pool = self.pools.get(key)
+        return pool is not None and pool.failure is not None
+
     def states(self) -> Iterator[tuple[str, RevisionState]]:
         """Each revision's key and state."""
         for key, pool in self.pools.items():
