@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-PROVIDER ?= host
+PROVIDER ?= $(or $(FUNCLET_CLUSTER),host)
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 CLUSTER := PYTHONPATH=e2e $(BIN)/python -m cluster
 stamp = .venv/.$(1)-$(shell cat requirements/$(1).txt pyproject.toml | sha256sum | cut -c1-16)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cluster import providers
+from cluster.current import Current
 from cluster.errors import CannotRun, ClusterError
 from ledger.collector import collecting
 from proof import Proof
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ledger.report import Report
     from release.release import Release
 
+NO_CLUSTER = 3
 REPORTS = pytest.StashKey[list["Report"]]()
 
 
@@ -54,23 +56,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def provider() -> Provider:
-    """A cluster that runs."""
+    """A cluster that runs; without one nothing here can be shown, which is no success."""
     try:
         chosen = providers.choose(providers.default(), print)
         chosen.kubectl("get", "nodes")
     except (CannotRun, ClusterError) as lack:
-        pytest.skip(f"no cluster: {lack}")
+        pytest.exit(f"no cluster: {lack}", NO_CLUSTER)
     return chosen
 
 
 @pytest.fixture(scope="session")
 def funclet(provider: Provider, pytestconfig: pytest.Config) -> Release:
-    """Funclet, installed or upgraded to the images that were built; it stays."""
+    """Funclet, installed or upgraded to the images that were built; it stays. A cluster of yours is taken as it is."""
+    as_installed = pytestconfig.getoption("as_installed") or isinstance(provider, Current)
     try:
-        as_installed = pytestconfig.getoption("as_installed")
         return release.find(provider) if as_installed else release.install(provider)
     except CannotRun as lack:
-        pytest.skip(str(lack))
+        pytest.exit(str(lack), NO_CLUSTER)
 
 
 @pytest.fixture

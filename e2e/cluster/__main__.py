@@ -32,7 +32,8 @@ def _do(options: argparse.Namespace) -> None:
     say = Progress()
     if options.command == "build":
         for recipe in binaries.ALL:
-            print(binaries.build(recipe, say))
+            if recipe.name in (options.programs or [recipe.name]):
+                print(binaries.build(recipe, say))
         return
     provider = providers.choose(options.provider, say)
     if options.command == "up":
@@ -50,10 +51,18 @@ def _do(options: argparse.Namespace) -> None:
                 print(image.name, image.by_digest)
 
 
+def _program(name: str) -> str:
+    if name not in {recipe.name for recipe in binaries.ALL}:
+        raise argparse.ArgumentTypeError(f"{name} is none that is built here")
+    return name
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cluster", description="A Kubernetes for tests.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="build Kubernetes, CoreDNS and Helm alone (once; minutes)")
+    names = ", ".join(recipe.name for recipe in binaries.ALL)
+    build = commands.add_parser("build", help="build Kubernetes, CoreDNS and Helm alone (once; minutes)")
+    build.add_argument("programs", nargs="*", type=_program, metavar="PROGRAM", help=f"of {names}; all")
     helps = {
         "up": "make the cluster, or what is missing of it",
         "down": "end it and remove all that it left",

@@ -53,7 +53,7 @@ def kill(kubectl: Kubectl, pod: Pod) -> str:
 
     Gives what was done, in words.
     """
-    pids = _pids(pod["metadata"]["uid"])
+    pids = processes(pod)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -65,8 +65,9 @@ def kill(kubectl: Kubectl, pod: Pod) -> str:
     return "deleted without grace"
 
 
-def _pids(uid: str) -> list[int]:
-    """Processes of this machine in a pod's control group; empty where none can be seen."""
+def processes(pod: Pod) -> list[int]:
+    """Processes of this machine in a pod's control group, the first ones first; empty where none can be seen."""
+    uid = pod["metadata"]["uid"]
     names = (f"pod{uid}", f"pod{uid.replace('-', '_')}")
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
