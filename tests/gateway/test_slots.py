@@ -335,3 +335,45 @@ async def test_an_instance_that_started_for_nobody_is_below_the_warm_ones(world:
     world.slots.release(warm)
     fresh: Place = world.finish_start()
     assert world.slots.pools[A.key].idle == [fresh, warm]
+
+
+# -- instances that another gateway left to themselves
+
+
+async def test_what_lingers_counts_against_the_cap_and_calls_are_held_meanwhile(world: SlotsWorld) -> None:
+    world.configure(reserved=1)
+    world.slots.linger(1)
+    assert isinstance(world.acquire(A), Waiter)
+    assert world.starting == []
+    with pytest.raises(LambdaApiError):
+        world.acquire(A)
+    world.slots.linger(0)
+    assert world.starting == [A.key]
+
+
+async def test_an_idle_instance_waits_for_the_cap_and_is_given_once_it_allows(world: SlotsWorld) -> None:
+    world.configure(reserved=2)
+    idle = world.idle(A)
+    world.slots.linger(2)
+    world.acquire(A)
+    assert world.given == []
+    world.slots.linger(1)
+    assert world.given == [idle]
+
+
+async def test_an_instance_that_starts_or_frees_while_others_linger_stands_by(world: SlotsWorld) -> None:
+    world.configure(reserved=2)
+    busy = world.busy(A)
+    world.acquire(A)
+    world.slots.linger(2)
+    world.finish_start()
+    world.slots.release(busy)
+    assert (world.given, world.slots.running) == ([], 0)
+    world.slots.linger(0)
+    assert len(world.given) == 1
+
+
+async def test_what_lingers_is_no_matter_without_a_cap(world: SlotsWorld) -> None:
+    world.slots.linger(5)
+    idle = world.idle(A)
+    assert world.take(A) is idle

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from funclet.gateway.deployments.lingering import BY_FUNCTION, by_function
 from funclet.gateway.deployments.ports import Reached
 from funclet.gateway.deployments.starter import BY_REVISION, KINDS, by_revision
 from funclet.gateway.ports import Instance, TcpAddress
@@ -17,6 +18,9 @@ from funclet.reconcile.world import informer_for
 from support.objects import NOW, function_manifest
 
 NODE = "node-1"
+INDEXES = {BY_REVISION: by_revision, BY_FUNCTION: by_function}
+#: whose pods all are
+FUNCTION = "hello"
 #: since longer than a start is given to find a node
 UNSCHEDULABLE = {
     "type": "PodScheduled",
@@ -105,7 +109,7 @@ class SimCluster:
 
     def informer(self) -> Informer:
         """What a gateway sees, from the present state on."""
-        made = informer_for(cast("KubePort", None), kinds=KINDS, indexes={BY_REVISION: by_revision})
+        made = informer_for(cast("KubePort", None), kinds=KINDS, indexes=INDEXES)
         made.begin()
         for key, each in self.objects.items():
             made.take(Change("ADDED", key, each))
@@ -245,6 +249,7 @@ class SimCluster:
                 "uid": pod.uid,
                 "creationTimestamp": NOW,
                 "labels": {"funclet.dev/revision": pod.revision},
+                "annotations": {"funclet.dev/function-name": FUNCTION},
             },
         }
         pod.object = {

@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from funclet.gateway.deployments.lingering import Lingering
 from funclet.gateway.deployments.starter import DeploymentStarter
 from funclet.gateway.failure import MOVED, Failure, StartFailedError
 from funclet.gateway.pool import Place, Pool, Waiter
@@ -31,6 +32,8 @@ class Tally:
     #: seconds from coming to the answer
     answered: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    #: calls that ran at once
+    most: int = 0
     #: the gateway that is home
     home: "SimGateway | None" = None
 
@@ -38,7 +41,16 @@ class Tally:
 class SimGateway:
     """One function on one gateway."""
 
-    def __init__(self, cluster: SimCluster, revision: Revision, *, idle: float, tally: Tally) -> None:
+    def __init__(
+        self,
+        cluster: SimCluster,
+        revision: Revision,
+        *,
+        idle: float,
+        tally: Tally,
+        reserved: int | None = None,
+        minimum: int = 0,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._cluster = cluster
         self._revision = revision
@@ -46,12 +58,15 @@ class SimGateway:
         tally.home = self
         self._tasks: set[asyncio.Task[None]] = set()
         self.slots = FunctionSlots(SlotLimits(), self, clock=loop.time, jitter=lambda: 0.5)
-        self.slots.configure(reserved=None, idle=idle, minimum=0, serving=revision)
+        self.slots.configure(reserved=reserved, idle=idle, minimum=minimum, serving=revision)
         self._is_home = True
+        informer = cluster.informer()
         self.starter = DeploymentStarter(
-            cluster, cluster.informer(), cluster, clock=loop.time, is_own=lambda _: self._is_home
+            cluster, informer, cluster, clock=loop.time, is_own=lambda _: self._is_home
         )
         cluster.announce = [self.starter.announced]
+        lingering = Lingering(informer, lambda _, count: self.slots.linger(count))
+        lingering.take_over((revision.namespace, revision.function_name), [revision.key])
         self.starter.serve(self)
         self.starter.adopt([revision])
         self._sweeping = loop.call_later(_SWEEP, self._sweep)
@@ -101,6 +116,7 @@ class SimGateway:
             place = await self._place(place, keep=keep)
         pod = self._cluster.pods[place.link.instance.pod_uid or ""]
         pod.busy = True
+        self._tally.most = max(self._tally.most, sum(each.busy for each in self._cluster.pods.values()))
         await asyncio.sleep(seconds)
         pod.busy = False
         self.slots.prove(place)

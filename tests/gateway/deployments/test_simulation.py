@@ -1,6 +1,7 @@
 """Slots, starter and book together, over whole traces of calls on a cluster in memory."""
 
 import asyncio
+import functools
 import random
 from dataclasses import dataclass
 from itertools import pairwise
@@ -47,29 +48,46 @@ async def play(
     pace: Pace | None = None,
     restarts: tuple[float, ...] = (),
     room: int | None = None,
-    wait: float = 20,
+    reserved: int | None = None,
+    minimum: int = 0,
+    deletions: tuple[float, ...] = (),
 ) -> Outcome:
-    """Play a trace to its end, and wait until all has gone down; there is room for so many pods."""
+    """Play a trace to its end, and wait until all has gone down; there is room for so many pods.
+
+    At `restarts` the gateway is replaced, at `deletions` somebody deletes a pod that runs a call.
+    """
     loop = asyncio.get_running_loop()
     cluster, tally, begun = SimCluster(pace), Tally(), loop.time()
     cluster.room = room
     cluster.add_function(HELLO)
     cluster.add_deployment(HELLO)
-    gateway = SimGateway(cluster, HELLO, idle=IDLE, tally=tally)
+    make = functools.partial(
+        SimGateway, cluster, HELLO, idle=IDLE, tally=tally, reserved=reserved, minimum=minimum
+    )
+    gateway = make()
+    for when in deletions:
+        loop.call_at(begun + when, delete_a_busy_one, cluster)
     leaving = list(restarts)
     for when, seconds in sorted(trace):
         while leaving and leaving[0] <= when:
             await asyncio.sleep(begun + leaving.pop(0) - loop.time())
             await gateway.close()
-            gateway = SimGateway(cluster, HELLO, idle=IDLE, tally=tally)
+            gateway = make()
         await asyncio.sleep(max(0.0, begun + when - loop.time()))
         gateway.call(seconds)
-    await asyncio.sleep(max((seconds for _, seconds in trace), default=0.0) + 2 * IDLE + wait)
-    assert cluster.replicas(HELLO.key) == 0
-    assert cluster.pods == {}
+    await asyncio.sleep(max((seconds for _, seconds in trace), default=0.0) + 2 * IDLE + 20)
+    assert cluster.replicas(HELLO.key) == minimum
+    assert len(cluster.pods) == minimum
     assert (gateway.slots.running, gateway.slots.waiting) == (0, 0)
     await gateway.close()
     return Outcome(tally, cluster)
+
+
+def delete_a_busy_one(cluster: SimCluster) -> None:
+    """Delete a pod as an eviction does; its call is finished."""
+    busy = next((pod for pod in cluster.live(HELLO.key) if pod.busy), None)
+    if busy is not None:
+        cluster.delete(busy)
 
 
 def poisson(rate: float, mean: float, *, until: float, seed: int) -> Trace:
@@ -136,6 +154,29 @@ async def test_a_gateway_that_is_replaced_in_the_middle_of_it_makes_nothing_flap
     outcome = await play(trace, restarts=(30.0, 31.0, 60.0))
     assert len(outcome.tally.answered) == outcome.tally.came
     assert outcome.made <= undisturbed.made + 3
+    assert outcome.flaps(IDLE / 2) <= undisturbed.flaps(IDLE / 2)
+
+
+@virtually
+async def test_a_cap_holds_whoever_is_home_and_whatever_is_deleted() -> None:
+    outcome = await play(
+        [(each * 0.5, 4.0) for each in range(120)],
+        reserved=3,
+        restarts=(20.0, 21.0, 40.0),
+        deletions=(19.9, 30.0, 39.9),
+        pace=Pace(drain=5.0),
+    )
+    assert outcome.tally.most == 3
+    assert len(outcome.tally.answered) + len(outcome.tally.refused) == outcome.tally.came
+    assert all("Rate Exceeded" in each for each in outcome.tally.refused)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@virtually
+async def test_a_floor_stands_by_however_the_load_and_the_homes_change(seed: int) -> None:
+    outcome = await play(poisson(5, 0.3, until=60, seed=seed), minimum=3, restarts=(20.0, 40.0))
+    assert outcome.tally.refused == []
+    assert min(replicas for when, _, replicas in outcome.cluster.scales if when > 1005) >= 3
 
 
 @pytest.mark.parametrize("seed", range(3))

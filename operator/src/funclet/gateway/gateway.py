@@ -128,6 +128,12 @@ class Gateway:
         if function is not None:
             function.set_home(own=own)
 
+    def linger(self, where: RouteKey, count: int) -> None:
+        """Take note how many instances of a function, not held here, may still run a call of another gateway's."""
+        function = self._router.find(*where)
+        if function is not None:
+            function.slots.linger(count)
+
     def appeared(self, instance: Instance) -> bool:
         """Take an instance that nobody asked for; False: it is of no use here."""
         revision = instance.revision

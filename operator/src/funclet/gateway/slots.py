@@ -35,7 +35,8 @@ class Actions(Protocol):
 class FunctionSlots:
     """All instances and waiters of one function, over all its revisions.
 
-    With reserved concurrency, running and waiting calls together never exceed it.
+    With reserved concurrency, running and waiting calls together never exceed it, nor do running ones together with
+    those that another gateway may have left in instances which are not held here.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class FunctionSlots:
         self.pools: dict[str, Pool] = {}
         self.running = 0
         self.waiting = 0
+        #: instances that are not held here, and may still run a call of the gateway that was home before
+        self.lingering = 0
         self._filling = False
 
     # -- what the routes say
@@ -60,6 +63,7 @@ class FunctionSlots:
         """Take the function-level settings; `serving` is the revision that $LATEST means."""
         self._reserved, self._idle, self._minimum, self._serving = reserved, idle, minimum, serving
         if self.waiting:
+            self._serve()
             self._fill()
 
     def keep(self, keys: set[str], preparing: str | None = None) -> None:
@@ -87,7 +91,7 @@ class FunctionSlots:
         if self._reserved is not None and self.running + self.waiting >= self._reserved:
             raise LambdaApiError(throttled("ReservedFunctionConcurrentInvocationLimitExceeded"))
         pool = self.pools.get(revision.key) or self.pool(revision)
-        if pool.idle:
+        if pool.idle and self._may_run(1):
             return self._take(pool)
         now = self._clock()
         if pool.failure is not None and pool.backoff.holds(now) and not pool.has_hope():
@@ -111,7 +115,7 @@ class FunctionSlots:
         if not place.fit:
             self.discard(place)
             return
-        if pool.waiters:
+        if pool.waiters and self._may_run(0):
             self._hand_over(place, now)
             return
         self._set_idle(place, now)
@@ -134,7 +138,7 @@ class FunctionSlots:
         until it is given back by `vacate`. Raises StartFailedError while the revision does not come up.
         """
         pool, now = place.pool, self._clock()
-        if pool.idle:
+        if pool.idle and self._may_run(int(keep)):
             taken = self._take(pool)
             if not keep:
                 self.discard(place)
@@ -163,7 +167,7 @@ class FunctionSlots:
         """Take in a new instance; it may get a call at once, init goes on meanwhile."""
         pool.starting -= 1
         pool.places.add(place)
-        if pool.waiters:
+        if pool.waiters and self._may_run(1):
             self.running += 1
             pool.busy += 1
             place.busy = True
@@ -181,6 +185,14 @@ class FunctionSlots:
         """Take in an instance that nobody asked for: it was there before, or stands in for a lost one."""
         place.pool.starting += 1
         self.started(place.pool, place)
+
+    def linger(self, count: int) -> None:
+        """Take note how many instances that are not held here may still run a call."""
+        fewer = count < self.lingering
+        self.lingering = count
+        if fewer and self.waiting:
+            self._serve()
+            self._fill()
 
     def leave(self, place: Place) -> None:
         """Give an instance no more calls, since it drains by itself; a busy one finishes its call."""
@@ -315,6 +327,16 @@ class FunctionSlots:
         """The books of a revision, which begin now where there were none."""
         return self.pools.setdefault(revision.key, Pool(revision))
 
+    def _may_run(self, more: int) -> bool:
+        """Whether so many more calls may run; who waits has been admitted already."""
+        return self._reserved is None or self.running + more + self.lingering <= self._reserved
+
+    def _serve(self) -> None:
+        """Give idle instances to those who waited for the cap alone."""
+        for pool in list(self.pools.values()):
+            while pool.waiters and pool.idle and self._may_run(1):
+                self._hand_over(self._take(pool), self._clock())
+
     def _take(self, pool: Pool) -> Place:
         place = pool.idle.pop()
         place.busy = True
@@ -447,7 +469,7 @@ class FunctionSlots:
     def _room(self) -> int:
         cap = self._limits.instances if self._reserved is None else self._reserved
         pools = [pool for pool in self.pools.values() if not pool.preparing]
-        return cap - sum(len(pool.places) + pool.starting for pool in pools)
+        return cap - self.lingering - sum(len(pool.places) + pool.starting for pool in pools)
 
     def _spare(self, pool: Pool) -> list[Place]:
         """Idle instances of other revisions, that may end to make room."""

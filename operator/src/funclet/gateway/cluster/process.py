@@ -20,6 +20,7 @@ from funclet.gateway.cluster.snapshot import Snapshot
 from funclet.gateway.code.archives import Archives
 from funclet.gateway.code.origin import OriginSettings, WebOrigin
 from funclet.gateway.deployments.announcements import AnnouncementDoor
+from funclet.gateway.deployments.lingering import BY_FUNCTION, Lingering, by_function
 from funclet.gateway.deployments.raised import Whose, revision_of
 from funclet.gateway.deployments.starter import BY_REVISION, KINDS, DeploymentStarter, by_revision
 from funclet.gateway.follow import Follower
@@ -66,7 +67,9 @@ class GatewayProcess:
         self._waits_for = ["the first look at all objects"]
         loop = asyncio.get_running_loop()
         platform = Platform(None, config.region, {})
-        self._informer = informer_for(kube, kinds=KINDS, indexes={BY_REVISION: by_revision})
+        self._informer = informer_for(
+            kube, kinds=KINDS, indexes={BY_REVISION: by_revision, BY_FUNCTION: by_function}
+        )
         self._accounts = Accounts(platform, config.default_namespace)
         self._homes = Homes(settings.identity, clock=loop.time)
         prover = load_signer([keys.read_key(settings.keys, keys.PRIVATE)])
@@ -96,6 +99,7 @@ class GatewayProcess:
             relay=self._relay,
             prover=prover,
         )
+        self._lingering = Lingering(self._informer, self._gateway.linger)
         self._follower = Follower(self._informer, platform, self._routed)
         self._snapshot = Snapshot(settings.cache / "snapshot.json", self._informer)
         self._membership = Membership(
@@ -240,7 +244,9 @@ class GatewayProcess:
         if route is None or not self._accounts.knows(where[0]):
             self._accounts.know({namespace for namespace, _ in self._follower.routes})
         if route is not None and self._homes.is_own(*where):
-            self._starter.adopt(_revisions(route))
+            self._take_over(where, route)
+        else:
+            self._lingering.let_go(where)
 
     def _is_own(self, revision: Revision) -> bool:
         return self._homes.is_own(revision.namespace, revision.function_name)
@@ -252,7 +258,15 @@ class GatewayProcess:
             own = self._homes.is_own(namespace, name)
             self._gateway.set_home((namespace, name), own=own)
             if own:
-                self._starter.adopt(_revisions(route))
+                self._take_over((namespace, name), route)
+            else:
+                self._lingering.let_go((namespace, name))
+
+    def _take_over(self, where: RouteKey, route: FunctionRoute) -> None:
+        """Look after a function's pods, and take note of those that go."""
+        revisions = _revisions(route)
+        self._lingering.take_over(where, [each.key for each in revisions])
+        self._starter.adopt(revisions)
 
 
 def _function_name(deployment: Object) -> str | None:
