@@ -195,6 +195,94 @@ def test_what_is_restored_does_not_replace_what_is_known() -> None:
     assert informer.get(A) == at(5)
 
 
+def test_what_is_restored_while_a_watch_lists_is_gone_unless_it_is_told_of() -> None:
+    informer = Informer(
+        LocalKube(), ("Function", "Alias"), {"memory": lambda each: [each["spec"].get("memory")]}
+    )
+    informer.begin()
+    informer.take(change("ADDED", at(7, "listed before")))
+    informer.restore([at(5, "listed after"), at(6, "gone"), at(6, "listed before")])
+    assert len(informer.find("memory", None)) == 3
+    informer.take(change("ADDED", at(5, "listed after")))
+    informer.take(SYNCED)
+    assert informer.dump() == [at(7, "listed before"), at(5, "listed after")]
+    assert len(informer.find("memory", None)) == 2
+
+
+def test_what_is_restored_is_gone_too_where_the_watch_broke_before_it_told_all() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.begin()
+    informer.restore([at(5)])
+    informer.begin()
+    informer.take(SYNCED)
+    assert informer.dump() == []
+
+
+@pytest.mark.parametrize("version", [4, 5, 6])
+def test_what_is_restored_gives_way_to_what_a_list_tells_older_or_newer(version: int) -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.begin()
+    informer.restore([at(5)])
+    informer.take(change("ADDED", at(version)))
+    assert informer.get(A) == at(version)
+    informer.take(SYNCED)
+    assert informer.get(A) == at(version)
+
+
+@pytest.mark.parametrize("restored", [4, 5, 6])
+def test_what_this_life_was_told_is_not_undone_by_an_earlier_one_whatever_the_versions(restored: int) -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.begin()
+    informer.take(change("ADDED", at(5)))
+    informer.take(change("ADDED", at(4, "ended")))
+    informer.take(change("DELETED", at(5, "ended")))
+    informer.restore([at(restored), at(restored, "ended")])
+    assert informer.dump() == [at(5)]
+
+
+def test_the_end_of_what_was_restored_ends_it_whatever_the_versions() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.restore([at(50)])
+    informer.begin()
+    informer.take(change("DELETED", at(40)))
+    assert informer.get(A) is None
+
+
+def test_a_write_replaces_what_was_restored_whatever_the_versions() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.begin()
+    informer.restore([at(50)])
+    informer.put(at(40))
+    informer.take(change("ADDED", at(40)))
+    informer.take(SYNCED)
+    assert informer.get(A) == at(40)
+
+
+def test_once_all_that_exists_was_told_nothing_is_restored() -> None:
+    informer = Informer(LocalKube(), ("Function",))
+    informer.begin()
+    informer.take(SYNCED)
+    informer.restore([at(5)])
+    assert informer.dump() == []
+    informer.begin()
+    informer.restore([at(5)])
+    assert informer.dump() == []
+
+
+async def test_what_is_restored_while_a_resync_lists_is_gone_unless_it_is_listed() -> None:
+    class SlowKube(LocalKube):
+        async def list(self, kind: str, namespace: str | None = None) -> list[Object]:
+            listed = await super().list(kind, namespace)
+            informer.restore([at(50), at(50, "gone")])
+            return listed
+
+    kube = SlowKube()
+    await kube.apply(function_manifest("a"), manager="user")
+    informer = Informer(kube, ("Function",))
+    await informer.resync()
+    assert informer.dump() == [await kube.get(A)]
+
+
 def test_a_server_that_was_set_back_in_time_is_believed_when_it_tells_all_that_exists() -> None:
     informer = Informer(LocalKube(), ("Function",))
     informer.put(at(50))

@@ -51,6 +51,8 @@ class Informer:
         self._listed = True
         #: taken by `put` since `begin`
         self._written: set[Key] = set()
+        #: known from an earlier life alone
+        self._restored: set[Key] = set()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -74,10 +76,17 @@ class Informer:
         return [found for objects in self._objects.values() for found in objects.values()]
 
     def restore(self, objects: Iterable[Object]) -> None:
-        """Take what an earlier life knew, where nothing newer is known; it is not `synced` by that."""
+        """Take what an earlier life knew, until all that exists has been told; it is not `synced` by that.
+
+        Whatever this life knows of an object, be it the object's end, stands, whichever is newer by its version.
+        """
+        if self.synced.is_set():
+            return
         for found in objects:
-            if found["kind"] in self._objects:
-                self._take(key_of(found), found, deleted=False)
+            key = key_of(found)
+            if key.kind in self._objects and key not in self._deleted and self.get(key) is None:
+                self._restored.add(key)
+                self._replace(key, None, found)
 
     async def run(self) -> None:
         """Watch for ever; a watch that breaks is begun again, later each time."""
@@ -111,12 +120,11 @@ class Informer:
             for key in self._unseen:
                 self._remove(key)
             self._unseen = set()
-            self._listed = True
-            self.synced.set()
+            self._complete()
         elif change.object is not None and change.key is not None:
             self._unseen.discard(change.key)
             # A server whose memory was restored tells of older objects, and they are the ones that exist.
-            anew = not self._listed and change.key not in self._written
+            anew = self._hear_of(change.key) or (not self._listed and change.key not in self._written)
             self._take(change.key, change.object, deleted=change.type == "DELETED", anew=anew)
 
     async def resync(self) -> None:
@@ -128,14 +136,13 @@ class Informer:
             for key, each in listed.items():
                 # What did not change meanwhile is as it was listed, even where that is older: see `take`.
                 known = before[kind].get(key)
-                anew = known is not None and self.get(key) is known
+                anew = self._hear_of(key) or (known is not None and self.get(key) is known)
                 self._take(key, each, deleted=False, anew=anew)
             for key, old in before[kind].items():
                 # What changed while the list was made is newer than the list.
                 if key not in listed and self.get(key) is old:
                     self._remove(key)
-        self._listed = True
-        self.synced.set()
+        self._complete()
 
     def put(self, written: Object) -> None:
         """Take what a write answered, so that the writer reads its own write before the watch tells of it."""
@@ -143,14 +150,28 @@ class Informer:
         if not self._listed:
             self._written.add(key)
             self._unseen.discard(key)
-        self._take(key, written, deleted=False)
+        self._take(key, written, deleted=False, anew=self._hear_of(key))
+
+    def _hear_of(self, key: Key) -> bool:
+        """Take note that this life knows of an object; whether an earlier one alone did."""
+        restored = key in self._restored
+        self._restored.discard(key)
+        return restored
+
+    def _complete(self) -> None:
+        """All that exists has been told: what only an earlier life knew is gone."""
+        gone, self._restored = self._restored, set()
+        for key in gone:
+            self._remove(key)
+        self._listed = True
+        self.synced.set()
 
     def _take(self, key: Key, seen: Object, *, deleted: bool, anew: bool = False) -> None:
         version, before = resource_version(seen), self.get(key)
         if deleted:
             self._bury(key, version)
             # What was made anew under this name, and is known from its write, is not what went.
-            if before is not None and resource_version(before) <= version:
+            if before is not None and (anew or resource_version(before) <= version):
                 self._replace(key, before, None)
             return
         known = self._deleted.get(key, 0) if before is None else resource_version(before)
