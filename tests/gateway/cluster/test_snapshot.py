@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -147,6 +148,34 @@ async def test_a_full_disk_leaves_the_last_snapshot_and_is_tried_again(
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     assert snapshot._changed
     await snapshot.write()
+    assert await restored(path) == [GREET, PAY]
+
+
+@pytest.mark.parametrize("abandoned", [False, True])
+async def test_writes_come_one_after_the_other_and_the_last_one_stays(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, abandoned: bool
+) -> None:
+    seen = informer(GREET)
+    snapshot = Snapshot(path, seen)
+    disk, under_way = threading.Event(), []
+
+    def slow(_: int) -> None:
+        under_way.append(path.with_suffix(".partial").read_bytes())
+        disk.wait(5)
+
+    monkeypatch.setattr("os.fsync", slow)
+    first = asyncio.create_task(snapshot.write())
+    await until(lambda: under_way)
+    if abandoned:
+        # As `keep` is at the end of the process: its thread writes on.
+        first.cancel()
+    take(seen, PAY)
+    second = asyncio.create_task(snapshot.write())
+    await asyncio.sleep(0.05)
+    assert len(under_way) == 1
+    disk.set()
+    await asyncio.gather(first, second, return_exceptions=True)
+    assert [content.count(b'"kind"') for content in under_way] == [1, 2]
     assert await restored(path) == [GREET, PAY]
 
 

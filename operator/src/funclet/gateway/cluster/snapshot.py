@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ class Snapshot:
         self._path = path
         self._informer = informer
         self._changed = False
+        # One thread, so that writes come one after the other: one whose waiter was cancelled goes on there.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         informer.subscribe(lambda *_: self._note())
 
     async def restore(self) -> bool:
@@ -51,7 +54,7 @@ class Snapshot:
         self._changed = False
         objects = list(self._informer.dump())
         try:
-            await asyncio.to_thread(_write, self._path, objects)
+            await asyncio.get_running_loop().run_in_executor(self._writer, _write, self._path, objects)
         except OSError as error:
             self._changed = True
             _log.warning("the snapshot cannot be written", path=str(self._path), error=str(error))
