@@ -136,3 +136,32 @@ async def test_a_gateway_that_moved_is_found_at_its_new_address(gateways: Gatewa
     await gateways.live(gateways.add("b", 2), first, seconds=RENEW)
     await gateways.live(gateways.add("b", 3), first, seconds=RENEW)
     assert first.peers == {"a": "10.0.0.1:1", "b": "10.0.0.1:3"}
+
+
+async def test_while_the_api_server_is_away_the_view_of_an_earlier_life_stands(
+    gateways: Gateways, nobody: ClusterKube
+) -> None:
+    second = gateways.add("b", 2)
+    await gateways.live(second, seconds=RENEW)
+    first = gateways.add("a", 1)
+    first._kube = nobody
+    await gateways.live(first, seconds=RENEW)
+    first.restore({"a": "10.0.0.9:9", "b": "10.0.0.1:2", "dead": "10.0.0.1:3"})
+    both_and_one = {**BOTH, "dead": "10.0.0.1:3"}
+    assert first.peers == gateways.told[-1] == both_and_one
+    await gateways.live(first, seconds=DURATION)
+    assert first.peers == both_and_one
+    # What the Leases say counts as soon as they can be read.
+    first._kube = gateways.kube
+    await gateways.live(first, seconds=RENEW)
+    assert first.peers == gateways.told[-1] == BOTH
+
+
+async def test_the_view_of_an_earlier_life_does_not_replace_what_was_seen_in_this_one(
+    gateways: Gateways,
+) -> None:
+    first = gateways.add("a", 1)
+    await gateways.live(first, seconds=RENEW)
+    first.restore(BOTH)
+    assert first.peers == {"a": "10.0.0.1:1"}
+    assert gateways.told == []

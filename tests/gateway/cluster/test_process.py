@@ -97,7 +97,13 @@ def objects() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> GatewaySettings:
+def peers(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The gateways that this one saw in its last life: none, unless a test says others."""
+    return getattr(request, "param", {})
+
+
+@pytest.fixture
+def settings(tmp_path: Path, peers: dict[str, str]) -> GatewaySettings:
     """A gateway's environment."""
     keys, cache = tmp_path / "keys", tmp_path / "cache"
     keys.mkdir()
@@ -111,7 +117,7 @@ def settings(tmp_path: Path) -> GatewaySettings:
     }
     for name, content in contents.items():
         (keys / name).write_bytes(content)
-    _write(cache / "snapshot.json", objects())
+    _write(cache / "snapshot.json", objects(), peers)
     return GatewaySettings(
         platform=tmp_path / "platform.yaml",
         keys=keys,
@@ -174,7 +180,7 @@ async def test_a_gateway_that_begins_in_a_takeover_serves_with_the_pods_of_what_
     """The newest revision does not come up: pods of the one before it must not go for that."""
     seen = objects()
     seen[0]["status"] |= {"latestRevision": "greet-latest-new"}
-    _write(settings.cache / "snapshot.json", seen)
+    _write(settings.cache / "snapshot.json", seen, {})
     async with begun(settings, tmp_path, monkeypatch) as process:
         answer = await exchange(process._gateway.port, invoke_bytes("greet", b"1", TOKEN))
         assert (answer.status, answer.body) == (200, b"1")
@@ -252,6 +258,24 @@ async def test_when_another_gateway_becomes_home_the_pods_stay_as_they_are(
 def name_with_home_of_greet(own: str) -> str:
     names = (f"gateway-{number}" for number in range(2, 100))
     return next(each for each in names if home_among([own, each], "default", "greet") == each)
+
+
+@pytest.mark.parametrize(
+    "peers",
+    [{"gateway-1": "127.0.0.1:2", name_with_home_of_greet("gateway-1"): "127.0.0.1:1"}],
+    indirect=True,
+)
+@pytest.mark.usefixtures("pod")
+async def test_a_gateway_that_was_restarted_is_not_the_home_of_what_others_were_home_of(
+    process: GatewayProcess, peers: dict[str, str]
+) -> None:
+    function = process._gateway._router.find("default", "greet")
+    assert function is not None
+    assert not function.at_home
+    assert process._homes.home("default", "greet") == [*peers][1]
+    # That one is gone too.
+    answer = await exchange(process._gateway.port, invoke_bytes("greet", b"2", TOKEN))
+    assert (answer.status, answer.body) == (200, b"2")
 
 
 @pytest.mark.parametrize(

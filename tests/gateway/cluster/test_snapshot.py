@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,10 +59,24 @@ def inode_and_mode(path: Path) -> tuple[int, int]:
     return path.stat().st_ino, path.stat().st_mode & 0o777
 
 
+class Members:
+    """The gateways that live, as one of them sees them."""
+
+    def __init__(self, **peers: str) -> None:
+        self.peers: Mapping[str, str] = peers
+
+    def restore(self, peers: Mapping[str, str]) -> None:
+        self.peers = peers
+
+
+def snapshot_of(path: Path, seen: Informer, members: Members | None = None) -> Snapshot:
+    return Snapshot(path, seen, members or Members())
+
+
 async def restored(path: Path) -> list[dict[str, Any]] | None:
     """What another life takes from the file; None where it takes nothing."""
     fresh = informer(synced=False)
-    if not await Snapshot(path, fresh).restore():
+    if not await snapshot_of(path, fresh).restore():
         assert fresh.dump() == []
         return None
     assert not fresh.synced.is_set()
@@ -70,7 +85,7 @@ async def restored(path: Path) -> list[dict[str, Any]] | None:
 
 @pytest.mark.parametrize("objects", [(), (GREET,), (GREET, PAY)])
 async def test_what_was_written_is_restored(path: Path, objects: tuple[dict[str, Any], ...]) -> None:
-    await Snapshot(path, informer(*objects)).write()
+    await snapshot_of(path, informer(*objects)).write()
     assert await restored(path) == list(objects)
     assert inode_and_mode(path)[1] == 0o600
     assert isinstance(json.loads(content(path)), dict)
@@ -78,15 +93,15 @@ async def test_what_was_written_is_restored(path: Path, objects: tuple[dict[str,
 
 async def test_text_of_any_kind_is_restored(path: Path) -> None:
     odd = {**GREET, "spec": {"text": 'é\u2028"\\\n\x00\ud800'}}
-    await Snapshot(path, informer(odd)).write()
+    await snapshot_of(path, informer(odd)).write()
     assert await restored(path) == [odd]
 
 
 async def test_what_is_known_anew_is_not_overwritten(path: Path) -> None:
-    await Snapshot(path, informer(GREET)).write()
+    await snapshot_of(path, informer(GREET)).write()
     newer = {**GREET, "metadata": {**GREET["metadata"], "resourceVersion": "8"}}
     fresh = informer(newer)
-    assert await Snapshot(path, fresh).restore()
+    assert await snapshot_of(path, fresh).restore()
     assert fresh.dump() == [newer]
 
 
@@ -110,6 +125,8 @@ async def test_what_is_known_anew_is_not_overwritten(path: Path) -> None:
         b'{"form": 1, "objects": [{"kind": "Function", "metadata": {"name": "a", "labels": 1}}]}',
         b'{"form": 1, "objects": [{"kind": "Function", "metadata": {"name": "a", "resourceVersion": "x"}}]}',
         b'{"form": 1, "objects": [{"kind": "Function", "metadata": {"name": 1}}]}',
+        b'{"form": 1, "objects": [], "peers": []}',
+        b'{"form": 1, "objects": [], "peers": {"b": 1}}',
         b"[" * 100_000,
     ],
 )
@@ -118,8 +135,21 @@ async def test_a_file_that_is_no_snapshot_is_passed_over(path: Path, what: bytes
     assert await restored(path) is None
 
 
+async def test_the_gateways_that_lived_last_are_restored(path: Path) -> None:
+    members = Members(a="10.0.0.1:1", b="10.0.0.2:1")
+    await snapshot_of(path, informer(GREET), members).write()
+    later = Members(a="10.0.0.3:1")
+    assert await snapshot_of(path, informer(synced=False), later).restore()
+    assert later.peers == members.peers
+
+
+async def test_a_file_of_a_release_that_kept_no_gateways_is_restored(path: Path) -> None:
+    spoil(path, json.dumps({"form": 1, "objects": [GREET]}).encode())
+    assert await restored(path) == [GREET]
+
+
 async def test_a_file_that_breaks_off_anywhere_is_passed_over(path: Path) -> None:
-    await Snapshot(path, informer(GREET, PAY)).write()
+    await snapshot_of(path, informer(GREET, PAY)).write()
     whole = content(path)
     for length in range(0, len(whole) - 2, 17):
         spoil(path, whole[:length])
@@ -134,7 +164,7 @@ async def test_a_full_disk_leaves_the_last_snapshot_and_is_tried_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = informer(GREET)
-    snapshot = Snapshot(path, seen)
+    snapshot = snapshot_of(path, seen)
     await snapshot.write()
     take(seen, PAY)
 
@@ -156,7 +186,7 @@ async def test_writes_come_one_after_the_other_and_the_last_one_stays(
     path: Path, monkeypatch: pytest.MonkeyPatch, *, abandoned: bool
 ) -> None:
     seen = informer(GREET)
-    snapshot = Snapshot(path, seen)
+    snapshot = snapshot_of(path, seen)
     disk, under_way = threading.Event(), []
 
     def slow(_: int) -> None:
@@ -180,7 +210,7 @@ async def test_writes_come_one_after_the_other_and_the_last_one_stays(
 
 
 async def test_a_folder_that_is_not_there_is_told_and_survived(tmp_path: Path) -> None:
-    await Snapshot(tmp_path / "none" / "snapshot.json", informer(GREET)).write()
+    await snapshot_of(tmp_path / "none" / "snapshot.json", informer(GREET)).write()
 
 
 async def test_it_is_kept_up_to_date_and_not_written_for_nothing(
@@ -188,11 +218,24 @@ async def test_it_is_kept_up_to_date_and_not_written_for_nothing(
 ) -> None:
     monkeypatch.setattr(snapshot_module, "_EVERY", 0.01)
     seen = informer()
-    keeping = asyncio.create_task(Snapshot(path, seen).keep())
+    keeping = asyncio.create_task(snapshot_of(path, seen).keep())
     await asyncio.sleep(0.05)
     assert not is_there(path)
     take(seen, GREET)
     await until(lambda: is_there(path))
+    first = inode_and_mode(path)
+    await asyncio.sleep(0.05)
+    assert inode_and_mode(path) == first
+    keeping.cancel()
+
+
+async def test_it_is_kept_up_to_date_with_the_gateways(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_module, "_EVERY", 0.01)
+    members = Members(a="10.0.0.1:1")
+    keeping = asyncio.create_task(snapshot_of(path, informer(), members).keep())
+    for peers in ({"a": "10.0.0.1:1", "b": "10.0.0.2:1"}, {"a": "10.0.0.1:1"}):
+        members.peers = peers
+        await until(lambda: is_there(path) and json.loads(content(path))["peers"] == members.peers)
     first = inode_and_mode(path)
     await asyncio.sleep(0.05)
     assert inode_and_mode(path) == first
@@ -204,7 +247,7 @@ async def test_what_was_restored_is_not_written_before_the_api_server_was_seen(
 ) -> None:
     monkeypatch.setattr(snapshot_module, "_EVERY", 0.01)
     seen = informer(synced=False)
-    keeping = asyncio.create_task(Snapshot(path, seen).keep())
+    keeping = asyncio.create_task(snapshot_of(path, seen).keep())
     take(seen, GREET)
     await asyncio.sleep(0.05)
     assert not is_there(path)

@@ -68,6 +68,11 @@ class Membership:
         """Tell whether this gateway's own Lease was renewed within so many seconds."""
         return self._renewed is not None and self._clock() - self._renewed < max_age
 
+    def restore(self, peers: Mapping[str, str]) -> None:
+        """Take the peers that an earlier life saw last for the last view, until the Leases are looked at."""
+        if self._looked is None:
+            self._show(dict(peers))
+
     async def run(self) -> None:
         """Stay a member for ever."""
         while True:

@@ -101,7 +101,6 @@ class GatewayProcess:
         )
         self._lingering = Lingering(self._informer, self._gateway.linger)
         self._follower = Follower(self._informer, platform, self._routed)
-        self._snapshot = Snapshot(settings.cache / "snapshot.json", self._informer)
         self._membership = Membership(
             kube,
             namespace=settings.namespace,
@@ -109,6 +108,7 @@ class GatewayProcess:
             address=f"{settings.pod_ip}:{settings.internal_port}",
             on_change=self._homes.update,
         )
+        self._snapshot = Snapshot(settings.cache / "snapshot.json", self._informer, self._membership)
         self._session = aiohttp.ClientSession(auto_decompress=False)
         self._origin = WebOrigin(OriginSettings(region=config.region))
         self._archives = Archives(

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -19,42 +20,61 @@ _EVERY = 5.0
 _FORM = 1
 
 
-class Snapshot:
-    """One file, replaced as a whole."""
+class Members(Protocol):
+    """What is kept of a Membership."""
 
-    def __init__(self, path: Path, informer: Informer) -> None:
+    @property
+    def peers(self) -> Mapping[str, str]:
+        """See Membership."""
+        ...
+
+    def restore(self, peers: Mapping[str, str]) -> None:
+        """See Membership."""
+        ...
+
+
+class Snapshot:
+    """One file, replaced as a whole: objects, and the gateways that lived."""
+
+    def __init__(self, path: Path, informer: Informer, members: Members) -> None:
         self._path = path
         self._informer = informer
+        self._members = members
         self._changed = False
+        #: the gateways of the last write
+        self._peers = members.peers
         # One thread, so that writes come one after the other: one whose waiter was cancelled goes on there.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         informer.subscribe(lambda *_: self._note())
 
     async def restore(self) -> bool:
-        """Fill the informer from the file; whether there was one that could be read."""
+        """Fill the informer and the members from the file; whether there was one that could be read."""
         try:
-            objects = await asyncio.to_thread(_read, self._path)
+            objects, peers = await asyncio.to_thread(_read, self._path)
         except FileNotFoundError:
             return False
         except (OSError, ValueError, RecursionError) as error:
             _log.warning("the snapshot cannot be read", path=str(self._path), error=str(error))
             return False
         self._informer.restore(objects)
+        self._members.restore(peers)
         return True
 
     async def keep(self) -> None:
         """Write what has changed, for ever."""
         while True:
             await asyncio.sleep(_EVERY)
-            if self._changed and self._informer.synced.is_set():
+            changed = self._changed or self._members.peers != self._peers
+            if changed and self._informer.synced.is_set():
                 await self.write()
 
     async def write(self) -> None:
-        """Write the informer's objects now; a disk that is full is told and tried again."""
+        """Write all that is known now; a disk that is full is told and tried again."""
         self._changed = False
-        objects = list(self._informer.dump())
+        self._peers = self._members.peers
+        write = partial(_write, self._path, self._informer.dump(), self._peers)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._writer, _write, self._path, objects)
+            await asyncio.get_running_loop().run_in_executor(self._writer, write)
         except OSError as error:
             self._changed = True
             _log.warning("the snapshot cannot be written", path=str(self._path), error=str(error))
@@ -63,14 +83,19 @@ class Snapshot:
         self._changed = True
 
 
-def _read(path: Path) -> list[Object]:
+def _read(path: Path) -> tuple[list[Object], dict[str, str]]:
     content = json.loads(path.read_bytes())
     if not isinstance(content, dict) or content.get("form") != _FORM:
         raise ValueError("not a snapshot of this release")
-    objects = content.get("objects")
-    if not isinstance(objects, list) or not all(map(_is_object, objects)):
+    # Earlier releases kept no peers.
+    objects, peers = content.get("objects"), content.get("peers", {})
+    if not isinstance(objects, list) or not all(map(_is_object, objects)) or not _are_peers(peers):
         raise ValueError("not a snapshot of this release")
-    return objects
+    return objects, peers
+
+
+def _are_peers(found: Any) -> bool:
+    return isinstance(found, dict) and all(isinstance(address, str) for address in found.values())
 
 
 def _is_object(found: Any) -> bool:
@@ -82,12 +107,12 @@ def _is_object(found: Any) -> bool:
     return all(isinstance(text, str) for text in texts) and version.isdecimal()
 
 
-def _write(path: Path, objects: Iterable[Object]) -> None:
-    partial = path.with_suffix(".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _write(path: Path, objects: Iterable[Object], peers: Mapping[str, str]) -> None:
+    part = path.with_suffix(".partial")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(f'{{"form":{_FORM},"objects":[')
+            file.write(f'{{"form":{_FORM},"peers":{json.dumps(dict(peers))},"objects":[')
             # One after the other: the loop's thread gets its turn in between.
             for number, each in enumerate(objects):
                 file.write(",\n" if number else "\n")
@@ -95,8 +120,8 @@ def _write(path: Path, objects: Iterable[Object]) -> None:
             file.write("\n]}\n")
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        part.replace(path)
     except OSError:
         # What is left of it would only keep the disk full.
-        partial.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
