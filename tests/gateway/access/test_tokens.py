@@ -6,11 +6,12 @@ from functools import partial
 
 import pytest
 
-from funclet.gateway.access import tokens
+from funclet.gateway.access import answers
 from funclet.gateway.access.accounts import Accounts
+from funclet.gateway.access.answers import NO, WHO, YES
 from funclet.gateway.access.open import OpenAccess
 from funclet.gateway.access.port import Request
-from funclet.gateway.access.tokens import NO, WHO, YES, TokenAccess
+from funclet.gateway.access.tokens import TokenAccess
 from funclet.gateway.ports import Abandonable
 from funclet.kube.cluster_port import Caller, UnreachableError
 from funclet.lambda_api.arn import function_arn
@@ -19,6 +20,7 @@ from funclet.plan.accounts import derived_account
 from funclet.plan.revision import Platform
 from support.clock import Clock
 from support.gateway import until
+from support.virtual import virtually
 
 CHART = "the-token-of-the-chart"
 ALICE = Caller("alice", "1", ("dev",))
@@ -37,25 +39,33 @@ class Reviewer:
     )
     away: bool = False
     gate: asyncio.Event | None = None
+    #: tokens for which the gate is shut; None: for all
+    slow: set[str] | None = None
     reviews: int = 0
     questions: int = 0
+    #: questions that it has at once, and had at most
+    present: int = 0
+    most: int = 0
 
     async def review_token(self, token: str, audiences: tuple[str, ...]) -> Caller | None:
         self.reviews += 1
-        await self._wait()
+        await self._wait(token)
         assert audiences == ("funclet",)
         return self.callers.get(token)
 
     async def may(self, caller: Caller, *, verb: str, resource: str, namespace: str, name: str) -> bool:
         self.questions += 1
-        await self._wait()
+        await self._wait(caller.name)
         assert (verb, resource) == ("invoke", "functions")
         return (caller.name, namespace, name) in self.rights
 
-    async def _wait(self) -> None:
-        if self.gate is not None:
+    async def _wait(self, whose: str) -> None:
+        self.present += 1
+        self.most = max(self.most, self.present)
+        if self.gate is not None and (self.slow is None or whose in self.slow):
             await self.gate.wait()
         await asyncio.sleep(0)
+        self.present -= 1
         if self.away:
             raise UnreachableError("no route to host")
 
@@ -267,18 +277,42 @@ async def test_an_outage_is_not_remembered_as_a_no(door: Door) -> None:
     assert await door.told("alice") == "default"
 
 
+def remembered(door: Door) -> dict[str, list[object]]:
+    """What is remembered, by its sort."""
+    return {sort: [*memory._answers] for sort, memory in vars(door.access._answers).items()}
+
+
 async def test_the_memory_is_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "_REMEMBERED", 20)
+    monkeypatch.setattr(answers, "_REMEMBERED", 20)
+    for number in range(100):
+        door.reviewer.callers[f"friend-{number}"] = ALICE
+        door.reviewer.rights.add(("alice", "default", f"own-{number}"))
+        await door.ask(f"friend-{number}")
+        await door.ask(f"stranger-{number}")
+        await door.ask("alice", f"own-{number}")
+        await door.ask("alice", f"f{number}")
+    assert {len(keys) for keys in remembered(door).values()} == {20}
+
+
+async def test_a_flood_of_refusals_drives_nobody_out_who_was_let_in(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "_REMEMBERED", 20)
+    await door.ask("alice")
     for number in range(100):
         await door.ask(f"stranger-{number}")
-        await door.ask("alice", f"f{number}")
-    assert len(door.access._callers._entries) <= 20
-    assert len(door.access._verdicts._entries) <= 20
+        await door.ask("bot", f"f{number}")
+    before = (door.reviewer.reviews, door.reviewer.questions)
+    assert await door.told("alice") == "default"
+    assert (door.reviewer.reviews, door.reviewer.questions) == before
 
 
 async def test_no_token_is_kept(door: Door) -> None:
-    await door.ask("alice")
-    assert "alice" not in repr([*door.access._callers._entries, *door.access._verdicts._entries])
+    for token in ("alice", "secret"):
+        await door.ask(token)
+    kept = repr(remembered(door))
+    assert "alice" not in kept
+    assert "secret" not in kept
 
 
 # -- questions
@@ -295,16 +329,82 @@ async def test_callers_that_come_at_once_with_one_token_are_one_question(door: D
     assert (door.reviewer.reviews, door.reviewer.questions) == (1, 1)
 
 
-async def test_too_many_open_questions_are_told_to_come_back(door: Door) -> None:
+def code(told: str | AwsError) -> str:
+    return told.code if isinstance(told, AwsError) else told
+
+
+@pytest.mark.parametrize("functions", [100, 272])
+async def test_a_caller_of_many_functions_whom_nobody_knows_yet_loses_no_call(
+    door: Door, functions: int
+) -> None:
+    door.reviewer.rights.update(("alice", "default", f"f{number}") for number in range(functions))
+    told: list[str | AwsError] = []
+    for number in range(functions):
+        door.begin(told, "alice", f"f{number}")
+    await until(lambda: len(told) == functions)
+    assert set(told) == {"default"}
+    assert door.reviewer.most == 16
+
+
+async def test_what_was_found_out_while_a_question_stood_in_line_is_not_asked_again(door: Door) -> None:
+    told: list[str | AwsError] = []
+    for number in range(100):
+        door.begin(told, "nobody", f"f{number}")
+    await until(lambda: len(told) == 100)
+    assert {code(each) for each in told} == {UNKNOWN}
+    assert door.reviewer.reviews == 16
+
+
+async def test_one_caller_does_not_take_all_the_room(door: Door) -> None:
     door.reviewer.gate = asyncio.Event()
+    told: list[str | AwsError] = []
+    for number in range(1000):
+        door.begin(told, "alice", f"f{number}")
+    assert len(told) == 1000 - 16 - 256
+    assert {code(each) for each in told} == {"TooManyRequestsException"}
+    refused = told[0]
+    assert isinstance(refused, AwsError)
+    assert (refused.status, refused.retry_after) == (429, 1)
+    others: list[str | AwsError] = []
+    door.begin(others, "bot", "pay")
+    door.reviewer.gate.set()
+    await until(lambda: others)
+    assert others == ["shop"]
+    await until(lambda: len(told) == 1000)
+
+
+async def test_tokens_that_nobody_knows_leave_room_for_callers_that_are_known(door: Door) -> None:
+    await door.ask("alice")
+    await door.ask("bot", "pay")
+    door.clock.time += YES
+    door.reviewer.gate = asyncio.Event()
+    door.reviewer.slow = {f"stranger-{number}" for number in range(2000)}
+    told: list[str | AwsError] = []
+    for stranger in door.reviewer.slow:
+        door.begin(told, stranger, "hello")
+    assert len(told) == 2000 - 48 - 768
+    assert await door.told("alice") == "default"
+    assert await door.told("bot", "pay") == "shop"
+    door.reviewer.gate.set()
+    await until(lambda: len(told) == 2000)
+
+
+@virtually
+async def test_who_waits_too_long_for_a_question_to_be_asked_is_told_to_come_back() -> None:
+    door, loop = Door(), asyncio.get_running_loop()
+    door.reviewer.gate = asyncio.Event()
+    begun = loop.time()
     told: list[str | AwsError] = []
     for number in range(100):
         door.begin(told, f"stranger-{number}", "hello")
-    assert len(told) == 100 - 64
-    assert all(isinstance(each, AwsError) and each.status == 429 for each in told)
+    assert told == []
     assert await door.told(CHART) == "default"
+    await until(lambda: told)
+    assert loop.time() - begun == pytest.approx(2.0, abs=0.01)
+    assert [code(each) for each in told] == ["TooManyRequestsException"] * (100 - 48)
     door.reviewer.gate.set()
     await until(lambda: len(told) == 100)
+    assert {code(each) for each in told[-48:]} == {UNKNOWN}
     assert await door.told("alice") == "default"
 
 

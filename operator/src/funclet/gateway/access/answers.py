@@ -1,0 +1,102 @@
+"""What the API server answered about callers, each answer for its time."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from funclet.kube.cluster_port import Caller
+
+#: seconds for which an answer of the API server is believed
+YES, NO = 10.0, 5.0
+#: seconds for which a token's bearer is believed to be who it was
+WHO = 60.0
+#: seconds after which a yes is forgotten
+LONGEST = 600.0
+#: answers of each sort
+_REMEMBERED = 10_000
+
+#: the digest of a token, a namespace and a function in it
+Where = tuple[str, str, str]
+
+
+class Answers:
+    """Answers by the digest of a token. Those of no have rooms of their own: no flood of them drives out a yes."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._callers: _Remembered[str, Caller] = _Remembered(clock)
+        self._strangers: _Remembered[str, None] = _Remembered(clock)
+        self._allowed: _Remembered[Where, None] = _Remembered(clock)
+        self._denied: _Remembered[Where, None] = _Remembered(clock)
+
+    def caller(self, digest: str) -> Caller | None:
+        """Whom a token is believed to stand for."""
+        known = self._callers.within(WHO, digest)
+        return known.value if known is not None else None
+
+    def was_caller(self, digest: str) -> bool:
+        """Whether a token stood for somebody when it was asked about last, not too long ago."""
+        return self._callers.within(LONGEST, digest) is not None
+
+    def is_stranger(self, digest: str) -> bool:
+        """Whether a token is believed to stand for nobody."""
+        return self._strangers.within(NO, digest) is not None
+
+    def allowed(self, where: Where) -> bool | None:
+        """Whether the token's bearer is believed to have the right; None: that is to be asked."""
+        if self._allowed.within(YES, where) is not None:
+            return True
+        return False if self._denied.within(NO, where) is not None else None
+
+    def identify(self, digest: str, caller: Caller | None) -> None:
+        """Take an answer; None ends all that the token's bearer was allowed."""
+        if caller is not None:
+            self._strangers.forget(digest)
+            self._callers.put(digest, caller)
+            return
+        self._strangers.put(digest, None)
+        if self._callers.forget(digest):
+            self._allowed.forget_where(lambda where: where[0] == digest)
+
+    def judge(self, where: Where, *, allowed: bool) -> None:
+        """Take an answer."""
+        now, before = (self._allowed, self._denied) if allowed else (self._denied, self._allowed)
+        before.forget(where)
+        now.put(where, None)
+
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer(Generic[T]):
+    value: T
+    at: float
+
+
+class _Remembered(Generic[K, T]):
+    """Answers of one sort, the oldest forgotten when there are too many."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._answers: OrderedDict[K, _Answer[T]] = OrderedDict()
+
+    def within(self, seconds: float, key: K) -> _Answer[T] | None:
+        """Give an answer that is younger."""
+        answer = self._answers.get(key)
+        return answer if answer is not None and self._clock() - answer.at < seconds else None
+
+    def put(self, key: K, value: T) -> None:
+        self._answers[key] = _Answer(value, self._clock())
+        self._answers.move_to_end(key)
+        if len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
+
+    def forget(self, key: K) -> bool:
+        """Whether there was one."""
+        return self._answers.pop(key, None) is not None
+
+    def forget_where(self, condition: Callable[[K], bool]) -> None:
+        for key in list(filter(condition, self._answers)):
+            del self._answers[key]
