@@ -28,7 +28,9 @@ class Asked:
 
     def put(self, bearer: str, what: str, *, known: bool = False) -> bool:
         name = f"{bearer}/{what}"
-        question = Question((bearer, None, what), known=known, ask=partial(self._ask, name))
+        question = Question(
+            (bearer, None, what), known=known, ask=partial(self._ask, name), fallback=lambda: None
+        )
         question.waiting[_Waiting(self, name)] = None
         return self.questions.put(question)
 

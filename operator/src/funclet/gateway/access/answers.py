@@ -11,8 +11,10 @@ from funclet.kube.cluster_port import Caller
 YES, NO = 10.0, 5.0
 #: seconds for which a token's bearer is believed to be who it was
 WHO = 60.0
-#: seconds after which a yes is forgotten
+#: seconds for which a yes counts while the API server cannot be asked again
 LONGEST = 600.0
+#: seconds after a question that was not answered until it is asked again, where its last yes counts
+AGAIN = 1.0
 #: answers of each sort
 _REMEMBERED = 10_000
 
@@ -28,15 +30,17 @@ class Answers:
         self._strangers: _Remembered[str, None] = _Remembered(clock)
         self._allowed: _Remembered[Where, None] = _Remembered(clock)
         self._denied: _Remembered[Where, None] = _Remembered(clock)
+        self._missed: _Remembered[Where, None] = _Remembered(clock)
 
     def caller(self, digest: str) -> Caller | None:
         """Whom a token is believed to stand for."""
         known = self._callers.within(WHO, digest)
         return known.value if known is not None else None
 
-    def was_caller(self, digest: str) -> bool:
-        """Whether a token stood for somebody when it was asked about last, not too long ago."""
-        return self._callers.within(LONGEST, digest) is not None
+    def last_caller(self, digest: str) -> Caller | None:
+        """Whom a token stood for when it was asked about last, not too long ago."""
+        known = self._callers.within(LONGEST, digest)
+        return known.value if known is not None else None
 
     def is_stranger(self, digest: str) -> bool:
         """Whether a token is believed to stand for nobody."""
@@ -47,6 +51,18 @@ class Answers:
         if self._allowed.within(YES, where) is not None:
             return True
         return False if self._denied.within(NO, where) is not None else None
+
+    def was_allowed(self, where: Where) -> bool:
+        """Whether the token's bearer had the right when it was asked about last, not too long ago."""
+        return self._allowed.within(LONGEST, where) is not None
+
+    def missed(self, where: Where) -> bool:
+        """Whether a question was not answered a moment ago."""
+        return self._missed.within(AGAIN, where) is not None
+
+    def miss(self, where: Where) -> None:
+        """Take note that a question was not answered."""
+        self._missed.put(where, None)
 
     def identify(self, digest: str, caller: Caller | None) -> None:
         """Take an answer; None ends all that the token's bearer was allowed."""

@@ -46,11 +46,22 @@ class Waiting(Protocol):
 class Question:
     """A question, and who waits for the answer."""
 
-    __slots__ = ("about", "ask", "known", "patience", "waiting")
+    __slots__ = ("about", "ask", "fallback", "known", "patience", "waiting")
 
-    def __init__(self, about: About, *, known: bool, ask: Callable[[], Coroutine[Any, Any, Verdict]]) -> None:
-        """`known`: whether the API server knew the bearer when it was asked last."""
+    def __init__(
+        self,
+        about: About,
+        *,
+        known: bool,
+        ask: Callable[[], Coroutine[Any, Any, Verdict]],
+        fallback: Callable[[], str | None],
+    ) -> None:
+        """`known`: whether the API server knew the bearer when it was asked last.
+
+        `fallback` gives what those who wait may be told while there is no answer, if anything.
+        """
         self.about = about
+        self.fallback = fallback
         self.known = known
         self.ask = ask
         self.waiting: dict[Waiting, None] = {}
@@ -99,6 +110,13 @@ class Questions:
             return False
         self._open[question.about] = question
         return True
+
+    def fall_back(self) -> None:
+        """Let nobody wait who need not; the questions stay open."""
+        for question in list(self._open.values()):
+            verdict = question.fallback() if question.waiting else None
+            if verdict is not None:
+                question.tell(verdict)
 
     def _begin(self, question: Question) -> None:
         self._asked.enter(question)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from funclet.gateway.access.accounts import Accounts
 from funclet.gateway.access.answers import Answers
+from funclet.gateway.access.outage import Outage
 from funclet.gateway.access.port import Decided, Request
 from funclet.gateway.access.questions import Question, Questions, Verdict
 from funclet.kube.cluster_port import Caller
@@ -59,6 +60,7 @@ class TokenAccess:
         self._audiences = audiences
         self._answers = Answers(clock)
         self._questions = Questions()
+        self._outage = Outage(self._questions.fall_back)
 
     def glance(self, token: str | None) -> AwsError | None:
         """See Access."""
@@ -86,6 +88,13 @@ class TokenAccess:
         if believed is not None:
             decided(believed)
             return None
+        namespace = self._last_yes(request, digest) if self._outage.present else None
+        if namespace is not None:
+            if not self._answers.missed((digest, namespace, request.function)):
+                # Nobody waits for the answer, and it counts all the same.
+                self._question(request, token, digest)
+            decided(namespace)
+            return None
         question = self._question(request, token, digest)
         if question is None:
             decided(throttled("ConcurrentInvocationLimitExceeded"))
@@ -99,8 +108,12 @@ class TokenAccess:
         question = self._questions.get(about)
         if question is not None:
             return question
-        known = self._answers.was_caller(digest)
-        question = Question(about, known=known, ask=partial(self._ask, request, token, digest))
+        question = Question(
+            about,
+            known=self._answers.last_caller(digest) is not None,
+            ask=partial(self._ask, request, token, digest),
+            fallback=partial(self._last_yes, request, digest),
+        )
         return question if self._questions.put(question) else None
 
     def _believed(self, request: Request, digest: str) -> Verdict | None:
@@ -115,6 +128,14 @@ class TokenAccess:
             return access_denied(request.arn(request.account or ""))
         allowed = self._answers.allowed((digest, namespace, request.function))
         return None if allowed is None else self._verdict(request, caller, namespace, allowed=allowed)
+
+    def _last_yes(self, request: Request, digest: str) -> str | None:
+        """Where this token was let in to this function, unless it was refused since or that is long ago."""
+        caller = self._answers.last_caller(digest)
+        namespace = self._namespace(request, caller) if caller is not None else None
+        if namespace is None or not self._answers.was_allowed((digest, namespace, request.function)):
+            return None
+        return namespace
 
     def _namespace(self, request: Request, caller: Caller) -> str | None:
         """The ARN's account decides, else the token's own namespace, else the default one."""
@@ -131,9 +152,14 @@ class TokenAccess:
 
     async def _ask(self, request: Request, token: str, digest: str) -> Verdict:
         try:
-            return await self._answer(request, token, digest)
-        except KubeError:
-            return unavailable("The gateway cannot ask Kubernetes who you are; try again.")
+            async with self._outage.asking():
+                return await self._answer(request, token, digest)
+        except (KubeError, TimeoutError) as error:
+            namespace = self._last_yes(request, digest) if self._outage.is_sign(error) else None
+            if namespace is None:
+                return unavailable("The gateway cannot ask Kubernetes who you are; try again.")
+            self._answers.miss((digest, namespace, request.function))
+            return namespace
 
     async def _answer(self, request: Request, token: str, digest: str) -> Verdict:
         # Another question may have been answered while this one stood in line.
@@ -146,6 +172,7 @@ class TokenAccess:
         caller = self._answers.caller(digest)
         if caller is None:
             caller = await kube.review_token(token, self._audiences)
+            self._outage.answered()
             self._answers.identify(digest, caller)
         if caller is None:
             return invalid_token()
@@ -155,6 +182,7 @@ class TokenAccess:
         allowed = await kube.may(
             caller, verb="invoke", resource="functions", namespace=namespace, name=request.function
         )
+        self._outage.answered()
         self._answers.judge((digest, namespace, request.function), allowed=allowed)
         return self._verdict(request, caller, namespace, allowed=allowed)
 
