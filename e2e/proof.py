@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ledger.check import Verdict, check, executions
@@ -61,11 +61,16 @@ class Proof:
         *,
         qualifier: str = "",
         seconds: tuple[float, float] = (0.0, 0.0),
+        url: str = "",
     ) -> AsyncIterator[Load]:
-        """Load on a Function while the block runs; events work between two lengths of time."""
+        """Load on a Function while the block runs; events work between two lengths of time.
+
+        `url`: of one gateway; else the calls go through the Service.
+        """
         number = len(self.loads)
         source = events(self.seed + number, seconds=seconds, first=number * NUMBERS_OF_A_LOAD)
         target = await asyncio.to_thread(self.release.target, function, self.namespace, qualifier)
+        target = replace(target, url=url or target.url)
         async with invoking(target, SECONDS_TO_ANSWER) as caller, load(caller, source, arrivals) as offered:
             self.loads.append(offered)
             yield offered

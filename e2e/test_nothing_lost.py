@@ -12,8 +12,10 @@ import pytest
 from faults import platform, pods, routing
 from faults.waiting import until
 from ledger.check import executions
+from ledger.manifest import function
 from load.arrivals import constant, pauses, poisson, together
 from load.latency import latency
+from release.forward import forwarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,7 @@ IDLE = 1.0
 SCALING: dict[str, Any] = {"scaling": {"idle": f"{IDLE:g}s"}}
 LONG = (1.0, 5.0)
 GATEWAYS = 2
+GATEWAY_PORT = 8700
 
 
 async def test_calls_that_arrive_while_the_only_instance_goes(
@@ -101,24 +104,44 @@ async def test_function_pods_that_are_killed_fail_the_call_in_them_and_no_other(
 
 
 async def test_one_of_two_gateways_that_is_ended(proof: Proof, times: Callable[[int], int]) -> None:
-    proof.apply("served")
+    """Several functions, so that either gateway is a home: warm ones, long calls, and one that comes from zero again and again."""
+    for name in ("served", "steady"):
+        proof.apply(name)
+    proof.apply("cold", **SCALING)
+    await proof.warm("cold")
     ended: list[str] = []
-    arrivals = together(constant(20), poisson(2, proof.seed))
-    await until(lambda: platform.gateways_are_ready(proof.release, GATEWAYS), "both gateways are ready")
     async with (
-        proof.load("served", arrivals),
-        proof.load("served", poisson(0.7, proof.seed), seconds=LONG),
+        proof.load("served", together(constant(12), poisson(2, proof.seed))),
+        proof.load("served", poisson(0.5, proof.seed), seconds=LONG),
+        proof.load("steady", constant(8)),
+        proof.load("cold", pauses(IDLE + 0.5, IDLE + 3.0, proof.seed)),
     ):
         while len(ended) < times(5):
-            await asyncio.sleep(proof.chance.uniform(2.0, 4.0))
-            ended.append(await asyncio.to_thread(platform.end_a_gateway, proof.release, proof.chance))
-            await until(
-                lambda: platform.gateways_are_ready(proof.release, GATEWAYS), "both gateways are ready", 120
-            )
+            ended.append(await _end_a_gateway(proof))
         await asyncio.sleep(2.0)
     verdict = proof.verdict(f"gateway ended by SIGTERM x {len(ended)}")
     print(f"  {latency(proof.calls, work=False)}")
     assert verdict.holds
+
+
+async def test_a_gateway_that_is_ended_while_a_new_revision_does_not_come_up(
+    proof: Proof, times: Callable[[int], int]
+) -> None:
+    """What served goes on serving under the next home, with the pods that it has."""
+    proof.apply("stuck")
+    await proof.warm("stuck")
+    broken = {"inline": {"probe.py": "raise RuntimeError('this revision does not start')"}}
+    manifest = function("stuck", proof.collector.address, namespace=proof.namespace, code=broken)
+    ended: list[str] = []
+    async with proof.load("stuck", constant(10)):
+        await asyncio.to_thread(proof.release.kubectl.apply, manifest)
+        await until(lambda: _fails(proof, "stuck"), "the new revision has failed")
+        while len(ended) < times(3):
+            ended.append(await _end_a_gateway(proof))
+    verdict = proof.verdict(f"gateway ended in a stuck takeover x {len(ended)}")
+    assert verdict.holds
+    status = proof.release.kubectl.get("functions.funclet.dev", "stuck", "-n", proof.namespace)["status"]
+    assert status["servingRevision"] != status["latestRevision"]
 
 
 async def test_an_operator_that_is_killed(proof: Proof, times: Callable[[int], int]) -> None:
@@ -161,17 +184,37 @@ async def test_all_gateways_follow_an_alias_within_a_second(
     await _publish_two(proof, "flip")
     clock = asyncio.get_running_loop().time
     changed: list[tuple[float, str]] = []
-    async with proof.load("flip", constant(20), qualifier="live"):
+    async with contextlib.AsyncExitStack() as stack:
+        for pod in proof.release.pods("gateway"):
+            way = forwarded(kubectl, proof.release.namespace, pod["metadata"]["name"], GATEWAY_PORT)
+            url = await asyncio.to_thread(stack.enter_context, way)
+            await stack.enter_async_context(proof.load("flip", constant(10), qualifier="live", url=url))
         for flip in range(times(5)):
             version = str(2 - flip % 2)
             await asyncio.to_thread(routing.point, kubectl, proof.namespace, name, version)
             changed.append((clock(), version))
             await asyncio.sleep(2.5)
     for (since, version), (until_then, _) in zip(changed, [*changed[1:], (clock(), "")], strict=True):
-        # The next change was written some time before its kubectl had ended.
-        within = [call for call in proof.calls if since + 1.0 <= call.sent < until_then - 0.8]
-        assert {call.version for call in within} == {version}
+        for gateway in proof.loads[-GATEWAYS:]:
+            # The next change was written some time before its kubectl had ended.
+            within = [call for call in gateway.calls if since + 1.0 <= call.sent < until_then - 0.8]
+            assert {call.version for call in within} == {version}
     assert proof.verdict(f"alias followed x {len(changed)}").holds
+
+
+async def _end_a_gateway(proof: Proof) -> str:
+    """End one of two gateways when both are ready, and wait until both are again."""
+    await until(lambda: platform.gateways_are_ready(proof.release, GATEWAYS), "both gateways are ready", 120)
+    await asyncio.sleep(proof.chance.uniform(2.0, 4.0))
+    ended = await asyncio.to_thread(platform.end_a_gateway, proof.release, proof.chance)
+    await until(lambda: platform.gateways_are_ready(proof.release, GATEWAYS), "both gateways are ready", 120)
+    return ended
+
+
+def _fails(proof: Proof, name: str) -> bool:
+    """Whether the newest revision of a Function is known not to start."""
+    found = proof.release.kubectl.get("functions.funclet.dev", name, "-n", proof.namespace)
+    return any(each["reason"] in {"InitFailed", "CrashLoop"} for each in found["status"]["conditions"])
 
 
 def _came_back(proof: Proof, names: list[str]) -> int:
