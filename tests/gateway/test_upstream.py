@@ -1,13 +1,17 @@
 """What instances do wrong, and what callers are told: the contract's rules end to end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from funclet.gateway import gateway as gateway_module
+from funclet.gateway import upstream
 from funclet.gateway.gateway import Gateway
+from funclet.gateway.ports import Instance, TcpAddress
 from funclet.gateway.settings import GatewaySettings
+from funclet.gateway.upstream import Link
 from support.gateway import (
     Break,
     FakeStarter,
@@ -266,3 +270,39 @@ async def test_an_unused_connection_is_closed_long_before_the_supervisor_would(
     await until(lambda: not supervisor._tasks)
     assert (await exchange(gateway.port, invoke_bytes())).status == 200
     assert supervisor.connections == 2
+
+
+async def test_a_connection_to_a_pod_ends_by_itself_where_the_machine_behind_it_is_gone() -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"FUNCLET/1 boot=0011223344556677 revision={revision().key}\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    loop = asyncio.get_running_loop()
+    link = Link(Instance("pod", revision(), TcpAddress(host, port), loop.create_future()))
+    over: asyncio.Future[object] = loop.create_future()
+    dialled: list[socket.socket] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upstream, "_notice_a_dead_node", recording(upstream._notice_a_dead_node, dialled))
+        link.send(b"", b"", loop.time() + 5, over.set_result)
+        await over
+    link.close()
+    assert len(dialled) == 1
+    server.close()
+    await server.wait_closed()
+
+
+def recording(
+    setting: Callable[[socket.socket], None], dialled: list[socket.socket]
+) -> Callable[[socket.socket], None]:
+    """The same, with a look at what it did."""
+
+    def record(connection: socket.socket) -> None:
+        setting(connection)
+        silent = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert (silent, connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) == (10_000, 1)
+        dialled.append(connection)
+
+    return record

@@ -50,7 +50,7 @@ MOVED_AWAY = unavailable("Another gateway looks after this function now.")
 _BACKSTOP = 5.0
 #: seconds that the end of an instance which cannot be dialled is waited for: it says more than the dial
 _DYING = 0.5
-#: how often one call is sent again after its connection broke
+#: how often one call is sent again where something is wrong
 _RESENDS = 10
 #: what a supervisor says that runs another gateway's call, and the most seconds until it is asked again
 _BUSY = "busy"
@@ -320,6 +320,8 @@ class Call:
         ended = place.link.instance.ended
         await asyncio.wait([ended], timeout=_DYING)
         gone = Failure("InstanceEnded", ended.result()) if ended.done() else Failure(reasons.NOT_REACHED, why)
+        # Whatever it may have said of itself meanwhile: it takes no calls.
+        place.proven = False
         self._slots.init_failed(place, gone)
         self._again(place, BreakPoint.BEFORE_GREETING)
 
@@ -341,18 +343,18 @@ class Call:
             self._slots.discard(place)
             words = "Runtime exited with error: signal: killed"
             self._finish(sandbox_error(self._request, "Runtime.ExitError", words))
-        elif self._done is None or self._has_tried_enough(point):
+        elif self._done is None or self._has_tried_enough(place, point):
             self._slots.discard(place)
             self._finish(unavailable("No instance took the call."))
         else:
             self._retry(place)
 
-    def _has_tried_enough(self, point: BreakPoint) -> bool:
-        """Instances that drain may be many, and cost nothing but time; one that breaks each time is a fault."""
-        if point is BreakPoint.NO_ANSWER:
+    def _has_tried_enough(self, place: Place, point: BreakPoint) -> bool:
+        """Warm instances that drain may be many, and cost nothing; one that breaks, or was made in vain, is a fault."""
+        if point is BreakPoint.NO_ANSWER or not place.proven:
             self._resends += 1
         waited = self._invoker.clock() - (self._sent or self._begun)
-        return self._resends > _RESENDS or waited >= self._slots.patience
+        return self._resends >= _RESENDS or waited >= self._slots.patience
 
     def _retry(self, place: Place) -> None:
         self._place = None

@@ -4,6 +4,7 @@ What comes from there is hostile: it is capped in bytes and time, and parsed by 
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -20,6 +21,13 @@ from funclet.lambda_api.invoke import RESPONSE_LIMIT
 IDLE = 15.0
 _HEAD_LIMIT = 64 * 1024
 _PROOF_LIMIT = 4096
+#: how long a machine may be silent: with bytes under way in milliseconds, else three questions from 5 s on
+_LIVENESS = {
+    socket.TCP_USER_TIMEOUT: 10_000,
+    socket.TCP_KEEPIDLE: 5,
+    socket.TCP_KEEPINTVL: 2,
+    socket.TCP_KEEPCNT: 3,
+}
 #: bytes of an event that is copied behind its head, to be one packet
 _SMALL = 64 * 1024
 
@@ -134,7 +142,10 @@ class Link:
                 if isinstance(address, UnixAddress):
                     await loop.create_unix_connection(lambda: connection, address.path)
                 else:
-                    await loop.create_connection(lambda: connection, address.host, address.port)
+                    transport, _ = await loop.create_connection(
+                        lambda: connection, address.host, address.port
+                    )
+                    _notice_a_dead_node(transport.get_extra_info("socket"))
                 await connection.greeted
         except OSError as error:
             connection.drop()
@@ -151,6 +162,13 @@ class Link:
             self._connection = connection
             connection.call(self._head, self._body)
             self._head = self._body = b""
+
+
+def _notice_a_dead_node(connection: socket.socket) -> None:
+    """Have the kernel end a connection whose peer's machine is gone: nothing else would until the call's deadline."""
+    for option, value in _LIVENESS.items():
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 class _Connection(asyncio.Protocol):
