@@ -111,6 +111,17 @@ def test_whoever_asks_whether_it_is_ready_is_told_why_it_never_will_be(functions
     assert (supervisor.folder / "starts").read_text() == "xx"
 
 
+def test_an_instance_that_is_to_go_as_its_init_failed_ends_with_the_status_that_says_so(
+    functions: Functions,
+) -> None:
+    supervisor = functions.python("import nowhere")
+    with supervisor.gateway() as gateway:
+        wait_for(lambda: init_error(gateway))
+        assert gateway.request("POST", "/retire").status == 204
+    supervisor.process.terminate()
+    assert supervisor.exit_status() == 3
+
+
 def test_an_end_in_init_is_told_without_naming_a_request(functions: Functions) -> None:
     with functions.python(FLAKY.format(failure="os._exit(7)")).gateway() as gateway:
         told = wait_for(lambda: init_error(gateway))

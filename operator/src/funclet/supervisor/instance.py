@@ -397,7 +397,8 @@ class Instance:
         if self._exit_status is None and self._drain.over(
             monotonic(), working=self._reserved is not None or self._invocation is not None
         ):
-            self._leave(0)
+            # Whoever finds the end of this container is told why it was of no use.
+            self._leave(_EXIT_AFTER_INIT_ERROR if self.init_error is not None else 0)
 
     def _leave(self, status: int) -> None:
         if self._exit_status is None:
