@@ -91,6 +91,7 @@ def test_each_process_is_told_where_everything_is() -> None:
         "FUNCLET_PLATFORM",
         "FUNCLET_KEYS",
         "FUNCLET_NAMESPACES",
+        "FUNCLET_RELEASE",
         "FUNCLET_ADMIN_PORT",
         "FUNCLET_CACHE",
         "FUNCLET_IDENTITY",

@@ -78,6 +78,19 @@ def test_the_operator_may_do_this_and_nothing_else() -> None:
     }
 
 
+def test_the_lease_of_leadership_carries_the_release_as_the_operator_is_told_it() -> None:
+    rendered = render(name="prod")
+    (lease,) = [
+        name
+        for role in rendered.all("Role")
+        for rule in role["rules"]
+        for name in rule.get("resourceNames", ())
+    ]
+    (pod,) = [pod for component, pod in rendered.pods() if component == "operator"]
+    env = {each["name"]: each.get("value") for each in pod["spec"]["containers"][0]["env"]}
+    assert lease == f"{env['FUNCLET_RELEASE']}-operator" == "prod-funclet-operator"
+
+
 def test_the_gateway_may_do_this_and_nothing_else() -> None:
     leases = {("coordination.k8s.io", "leases"): {"list", "create", "patch", "delete"}}
     assert granted(render(), "gateway") == {"*": GATEWAY | REVIEWS, NAMESPACE: leases}

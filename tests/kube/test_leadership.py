@@ -9,6 +9,7 @@ import pytest
 from funclet.kube.client import ClusterKube
 from funclet.kube.connection import open_connection
 from funclet.kube.leadership import DURATION, RENEW, Leadership
+from funclet.kube.lease import RELEASE
 from funclet.plan.plan import Key
 from support.api_server import away
 from support.clock import Clock
@@ -115,6 +116,19 @@ async def test_one_that_gives_it_up_is_succeeded_at_once(kube: ClusterKube, name
     await leader.release()
     await heir.attempt()
     assert heir.holds(10)
+
+
+async def test_a_lease_keeps_its_labels_when_it_is_taken_and_given_up(
+    kube: ClusterKube, namespace: str
+) -> None:
+    key = Key("Lease", namespace, "other-operator")
+    leader = Leadership(kube, key, "a", labels={RELEASE: "other"})
+    for step in (leader.attempt, leader.attempt, leader.release):
+        await step()
+        assert (await kube.get(key))["metadata"]["labels"] == {
+            "app.kubernetes.io/managed-by": "funclet",
+            "funclet.dev/release": "other",
+        }
 
 
 async def test_whoever_waits_for_it_is_woken_and_a_running_contender_never_ends(

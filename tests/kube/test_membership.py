@@ -29,12 +29,13 @@ class Gateways:
         self.clock = Clock()
         self.told: list[Mapping[str, str]] = []
 
-    def add(self, identity: str, port: int) -> Membership:
+    def add(self, identity: str, port: int, release: str = "funclet") -> Membership:
         return Membership(
             self.kube,
             namespace=self.namespace,
             identity=identity,
             address=f"10.0.0.1:{port}",
+            release=release,
             on_change=self.told.append,
             clock=self.clock,
         )
@@ -64,6 +65,27 @@ async def test_gateways_find_each_other(gateways: Gateways) -> None:
     assert first.peers == second.peers == BOTH
     assert gateways.told == [BOTH, BOTH]
     assert first.renewed(RENEW)
+
+
+async def test_gateways_of_another_release_are_no_peers_and_are_left_alone(gateways: Gateways) -> None:
+    first, other = gateways.add("a", 1), gateways.add("b", 2, "other")
+    # Its Leases begin as the first one's do.
+    longer = gateways.add("c", 3, "funclet-gateway-b")
+    await gateways.live(first, other, longer, seconds=RENEW)
+    await gateways.live(first, seconds=DURATION + LONG_DEAD + RENEW)
+    assert first.peers == {"a": "10.0.0.1:1"}
+    left = {each["metadata"]["name"] for each in await gateways.kube.list("Lease", gateways.namespace)}
+    assert left == {"funclet-gateway-a", "other-gateway-b", "funclet-gateway-b-gateway-c"}
+
+
+async def test_a_lease_says_whose_it_is(gateways: Gateways) -> None:
+    await gateways.add("a", 1, "other").attempt()
+    (lease,) = await gateways.kube.list("Lease", gateways.namespace)
+    assert lease["metadata"]["labels"] == {
+        "app.kubernetes.io/managed-by": "funclet",
+        "app.kubernetes.io/component": "gateway",
+        "funclet.dev/release": "other",
+    }
 
 
 async def test_one_that_stopped_is_no_peer_once_its_lease_ran_out(gateways: Gateways) -> None:

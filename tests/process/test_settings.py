@@ -37,6 +37,7 @@ def read(monkeypatch: pytest.MonkeyPatch, kind: type[ProcessSettings], environme
 def test_the_least_that_an_operator_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read(monkeypatch, OperatorSettings, OPERATOR)
     assert settings.namespaces == ()
+    assert settings.release == "funclet"
     assert (settings.admin_host, settings.admin_port, settings.log_format) == ("0.0.0.0", 8701, "JSON")
     assert settings.platform == Path("/etc/funclet/platform.yaml")
 
@@ -75,6 +76,9 @@ BAD: list[tuple[type[ProcessSettings], Change, str]] = [
     (OperatorSettings, {"FUNCLET_IDENTITY": "x" * 254}, "FUNCLET_IDENTITY"),
     (OperatorSettings, {"FUNCLET_NAMESPACE": ""}, "FUNCLET_NAMESPACE"),
     (OperatorSettings, {"FUNCLET_NAMESPACE": "x" * 64}, "FUNCLET_NAMESPACE"),
+    (OperatorSettings, {"FUNCLET_RELEASE": ""}, "FUNCLET_RELEASE"),
+    (OperatorSettings, {"FUNCLET_RELEASE": "a.b"}, "FUNCLET_RELEASE"),
+    (GatewaySettings, {"FUNCLET_RELEASE": "x" * 64}, "FUNCLET_RELEASE"),
     (OperatorSettings, {"FUNCLET_ADMIN_PORT": "http"}, "FUNCLET_ADMIN_PORT"),
     (OperatorSettings, {"FUNCLET_ADMIN_PORT": "65536"}, "FUNCLET_ADMIN_PORT"),
     (OperatorSettings, {"FUNCLET_ADMIN_PORT": "-1"}, "FUNCLET_ADMIN_PORT"),

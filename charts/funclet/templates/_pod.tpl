@@ -66,6 +66,7 @@ annotations:
 - {name: FUNCLET_PLATFORM, value: /etc/funclet/platform/platform.yaml}
 - {name: FUNCLET_KEYS, value: /etc/funclet/keys}
 - {name: FUNCLET_NAMESPACES, value: {{ join "," .Values.scope.namespaces | quote }}}
+- {name: FUNCLET_RELEASE, value: {{ include "funclet.fullname" . | quote }}}
 - {name: FUNCLET_ADMIN_PORT, value: "8701"}
 - {name: FUNCLET_CACHE, value: /var/cache/funclet}
 - name: FUNCLET_IDENTITY

@@ -13,6 +13,7 @@ from funclet.controllers.feed import KopfFeed
 from funclet.controllers.leading import FRESH, LeadersKube, NotLeadingError
 from funclet.kube.client import ClusterKube, connect
 from funclet.kube.leadership import Leadership
+from funclet.kube.lease import RELEASE
 from funclet.kube.port import KubeError
 from funclet.plan.images import resolved_runtimes
 from funclet.plan.plan import Key
@@ -28,7 +29,6 @@ from funclet.reconcile.loop import Reconciler
 from funclet.reconcile.named_code import NamedCode
 
 _log = structlog.get_logger(__name__)
-LEASE = "funclet-operator"
 #: seconds between two looks at everything, which find what every watch has missed
 RESYNC = 300.0
 #: seconds in which a list by the watches comes to its end
@@ -50,8 +50,13 @@ class Operator:
         self._leads = asyncio.Event()
         #: something may have changed that nobody was told of
         self._missed = asyncio.Event()
+        self._lease = f"{settings.release}-operator"
         self._leadership = Leadership(
-            kube, Key("Lease", settings.namespace, LEASE), settings.identity, clock=time.monotonic
+            kube,
+            Key("Lease", settings.namespace, self._lease),
+            settings.identity,
+            labels={RELEASE: settings.release},
+            clock=time.monotonic,
         )
         leaders = LeadersKube(kube, self._leadership)
         self._reconciler = Reconciler(
@@ -100,11 +105,11 @@ class Operator:
         while True:
             leads = self._leadership.holds(FRESH)
             if leads and not self._leads.is_set():
-                _log.info("leading", lease=LEASE)
+                _log.info("leading", lease=self._lease)
                 self._missed.set()
                 self._leads.set()
             elif not leads and self._leads.is_set():
-                _log.info("not leading any more", lease=LEASE)
+                _log.info("not leading any more", lease=self._lease)
                 self._leads.clear()
             if not leads:
                 await self._leadership.acquired()

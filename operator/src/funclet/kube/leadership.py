@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from funclet.kube.clock import utc_now
@@ -31,6 +31,7 @@ class Leadership:
         *,
         duration: float = DURATION,
         renew: float = RENEW,
+        labels: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -40,6 +41,7 @@ class Leadership:
         self._identity = identity
         self._duration = duration
         self._renew = renew
+        self._labels = labels
         self._clock = clock
         self._now = now
         self._sightings = Sightings()
@@ -89,7 +91,9 @@ class Leadership:
         return True
 
     async def _create(self) -> bool:
-        manifest = lease_manifest(self._key, self._identity, seconds=self._duration, now=self._now())
+        manifest = lease_manifest(
+            self._key, self._identity, seconds=self._duration, now=self._now(), labels=self._labels
+        )
         try:
             await self._kube.create(manifest, manager=_MANAGER)
         except ConflictError:
@@ -99,7 +103,9 @@ class Leadership:
     async def _write(self, lease: Object, holder: str, seconds: float) -> None:
         """Write the Lease over the one that was read. Raises ConflictError where it changed since."""
         version = lease["metadata"]["resourceVersion"]
-        manifest = lease_manifest(self._key, holder, seconds=seconds, now=self._now(), version=version)
+        manifest = lease_manifest(
+            self._key, holder, seconds=seconds, now=self._now(), version=version, labels=self._labels
+        )
         await self._kube.apply(manifest, manager=_MANAGER)
 
     async def release(self) -> None:

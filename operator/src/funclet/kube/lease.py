@@ -11,6 +11,8 @@ from funclet.kube.port import Object
 from funclet.plan.plan import Key
 
 _MANAGED = {"app.kubernetes.io/managed-by": "funclet"}
+#: label: whose Lease it is, where several releases share a namespace
+RELEASE = "funclet.dev/release"
 
 
 def lease_manifest(

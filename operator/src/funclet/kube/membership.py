@@ -8,11 +8,10 @@ from types import MappingProxyType
 
 from funclet.kube.clock import utc_now
 from funclet.kube.cluster_port import ClusterPort
-from funclet.kube.lease import Sighting, Sightings, lease_manifest
+from funclet.kube.lease import RELEASE, Sighting, Sightings, lease_manifest
 from funclet.kube.port import KubeError, Object
 from funclet.plan.plan import Key
 
-PREFIX = "funclet-gateway-"
 #: where a gateway's internal listener is, `IP:PORT`
 ADDRESS = "funclet.dev/address"
 #: seconds that a gateway counts as alive without a word
@@ -24,7 +23,7 @@ LONG_DEAD = 60.0
 #: seconds that a renewal and a look may take
 _PATIENCE = 5.0
 _MANAGER = "funclet-gateway"
-_LABELS = {"app.kubernetes.io/component": "gateway"}
+_COMPONENT = {"app.kubernetes.io/component": "gateway"}
 
 
 class Membership:
@@ -37,17 +36,22 @@ class Membership:
         namespace: str,
         identity: str,
         address: str,
+        release: str = "funclet",
         duration: float = DURATION,
         renew: float = RENEW,
         on_change: Callable[[Mapping[str, str]], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`address`: IP:PORT of the internal listener; `on_change` is told the peers whenever they change."""
+        """`address`: IP:PORT of the internal listener; `on_change` is told the peers whenever they change.
+
+        Gateways of another `release` in the namespace are none of this one's peers.
+        """
         self._kube = kube
         self._namespace = namespace
         self._identity = identity
         self._address = address
+        self._release = release
         self._duration = duration
         self._renew = renew
         self._on_change = on_change
@@ -119,20 +123,25 @@ class Membership:
             seconds=self._duration,
             now=self._now(),
             annotations={ADDRESS: self._address},
-            labels=_LABELS,
+            labels={**_COMPONENT, RELEASE: self._release},
         )
 
     def _key(self, identity: str) -> Key:
-        return Key("Lease", self._namespace, f"{PREFIX}{identity}")
+        return Key("Lease", self._namespace, f"{self._release}-gateway-{identity}")
 
     def _look(self, leases: list[Object], now: float) -> list[Object]:
         """Take the view that these Leases give; gives those of the long dead."""
         self._excuse_absence(now)
-        leases = [each for each in leases if each["metadata"]["name"].startswith(PREFIX)]
+        leases = [each for each in leases if self._is_ours(each)]
         seen = [(lease, self._sightings.see(lease, now)) for lease in leases]
         self._sightings.keep({lease["metadata"]["name"] for lease in leases})
         self._show({sighting.holder: _address(lease) for lease, sighting in seen if sighting.runs(now)})
         return [lease for lease, sighting in seen if self._is_long_dead(sighting, now)]
+
+    def _is_ours(self, lease: Object) -> bool:
+        """Tell by the whole name: one release's may begin with another's."""
+        holder = (lease.get("spec") or {}).get("holderIdentity") or ""
+        return bool(lease["metadata"]["name"] == self._key(holder).name)
 
     def _excuse_absence(self, now: float) -> None:
         """Whoever could not renew while nobody could is not dead for that."""

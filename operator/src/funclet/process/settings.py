@@ -29,6 +29,8 @@ class ProcessSettings(BaseSettings):
     #: the pod's name, and its own namespace
     identity: Annotated[str, Field(min_length=1, max_length=253)]
     namespace: Annotated[str, Field(min_length=1, max_length=63)]
+    #: what the names of the Leases begin with, so that releases may share a namespace
+    release: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] = "funclet"
     admin_host: str = "0.0.0.0"
     admin_port: Port = 8701
     log_format: Literal["JSON", "Text"] = "JSON"

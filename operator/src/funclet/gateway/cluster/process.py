@@ -104,6 +104,7 @@ class GatewayProcess:
         self._membership = Membership(
             kube,
             namespace=settings.namespace,
+            release=settings.release,
             identity=settings.identity,
             address=f"{settings.pod_ip}:{settings.internal_port}",
             on_change=self._homes.update,
