@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from support.chart import ROOT, SCENARIOS, SCOPED, render, scenario
+from support.chart import NAMESPACE, ROOT, SCENARIOS, SCOPED, render, scenario
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -30,6 +30,68 @@ def test_the_token_is_shown_how_to_be_read_and_never_shown() -> None:
     assert not any(value in rendered.notes for value in rendered.all("Secret")[0]["data"].values())
 
 
+def test_where_everybody_may_call_the_call_shows_no_token() -> None:
+    notes = render({"auth": {"mode": "None"}}).notes
+    call = """curl -d '{"name": "Ada"}' http://127.0.0.1:8700/2015-03-31/functions/greet/invocations"""
+    assert call in notes
+    assert "TOKEN" not in notes
+
+
+@pytest.mark.parametrize(
+    ("hostnames", "told", "called"),
+    [
+        (["a.example.com"], "at https://a.example.com\n", "https://a.example.com/2015-03-31/"),
+        (
+            ["*.example.com", "b.example.com"],
+            "at https://*.example.com, https://b.example.com\n",
+            "https://funclet.example.com/2015-03-31/",
+        ),
+        (
+            [],
+            "ADDRESS=$(kubectl -n edge get gateway web -o jsonpath='{.status.addresses[0].value}')",
+            "https://$ADDRESS/2015-03-31/",
+        ),
+    ],
+)
+def test_with_a_route_the_call_goes_there(hostnames: list[str], told: str, called: str) -> None:
+    parents = [{"name": "web", "namespace": "edge"}]
+    notes = render({"httpRoute": {"enabled": True, "parentRefs": parents, "hostnames": hostnames}}).notes
+    assert told in notes
+    assert called in notes
+    assert "port-forward" not in notes
+
+
+def test_a_listener_of_the_release_s_own_namespace_is_looked_for_there() -> None:
+    notes = render({"httpRoute": {"enabled": True, "parentRefs": [{"name": "web"}]}}).notes
+    assert f"kubectl -n {NAMESPACE} get gateway web" in notes
+
+
+def test_a_host_with_a_wildcard_is_called_by_one_of_its_names() -> None:
+    notes = render({"ingress": {"enabled": True, "host": "*.example.com"}}).notes
+    assert "at https://*.example.com\n" in notes
+    assert "https://funclet.example.com/2015-03-31/functions/greet/invocations" in notes
+
+
+def test_metrics_that_can_be_read_give_no_warning() -> None:
+    on = {"monitoring": {"serviceMonitor": {"enabled": True}}}
+    peers = [{"namespaceSelector": {}}]
+    for policy in ({"enabled": False}, {"metrics": {"from": peers}}):
+        assert "metrics.from is empty" not in render({**on, "networkPolicy": policy}).notes
+
+
+def test_without_a_scope_it_is_said_which_functions_are_fenced_in() -> None:
+    assert "fence in the functions of default alone" in render().notes
+    listed = {"networkPolicy": {"functions": {"namespaces": ["one", "two"]}}}
+    assert "fence in the functions of one, two alone" in render(listed).notes
+    assert "fence in" not in render(SCOPED).notes
+    assert "fence in" not in render({"networkPolicy": {"enabled": False}}).notes
+
+
+def test_only_the_leases_of_this_release_are_removed() -> None:
+    label = "app.kubernetes.io/managed-by=funclet,funclet.dev/release=prod-funclet"
+    assert f"delete leases -l {label}\n" in render(name="prod").notes
+
+
 def test_with_an_ingress_the_call_goes_there() -> None:
     notes = scenario("everything switched on").notes
     assert "https://functions.example.com/2015-03-31/functions/greet/invocations" in notes
@@ -41,6 +103,19 @@ def test_with_an_ingress_the_call_goes_there() -> None:
     [
         ({"auth": {"mode": "None"}}, "WARNING: auth.mode is None"),
         ({"networkPolicy": {"enabled": False}}, "WARNING: networkPolicy.enabled is false"),
+        ({"gateway": {"service": {"type": "NodePort"}}}, "NodePort, and the gateway speaks plain HTTP"),
+        (
+            {"gateway": {"service": {"type": "LoadBalancer"}}},
+            "LoadBalancer, and the gateway speaks plain HTTP",
+        ),
+        (
+            {"ingress": {"enabled": True, "host": "a.example.com", "tls": {"enabled": False}}},
+            "WARNING: ingress.tls.enabled is false",
+        ),
+        (
+            {"monitoring": {"serviceMonitor": {"enabled": True}}},
+            "WARNING: networkPolicy.metrics.from is empty",
+        ),
     ],
 )
 def test_what_is_dangerous_is_said(values: dict[str, object], warning: str) -> None:
