@@ -56,6 +56,13 @@ def test_an_ingress_without_tls_is_a_choice() -> None:
     assert "tls" not in ingress["spec"]
 
 
+def test_an_ingress_leads_to_the_gateway_with_every_path_as_aws_has_them() -> None:
+    (ingress,) = render({"ingress": {"enabled": True, "host": "*.example.com"}}).all("Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["host"] == "*.example.com"
+    assert [(path["path"], path["pathType"]) for path in rule["http"]["paths"]] == [("/", "Prefix")]
+
+
 def test_a_route_leads_to_the_gateway_and_another_sends_plain_http_away() -> None:
     rendered = scenario("everything switched on")
     (rule,) = rendered.one("HTTPRoute", "funclet-gateway")["spec"]["rules"]

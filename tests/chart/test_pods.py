@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from helm_python import HelmRenderError
 
+from funclet.process.settings import GatewaySettings
 from support.chart import DIGEST, SCENARIOS, Object, render, scenario
 
 ALLOWED_VOLUMES = {"configMap", "downwardAPI", "emptyDir", "projected", "secret"}
@@ -99,7 +100,33 @@ def test_each_process_is_told_where_everything_is() -> None:
         "FUNCLET_POD_IP",
     }
     assert told["operator"].keys() == both
-    assert told["gateway"].keys() == both | {"FUNCLET_AUTH", "FUNCLET_PORT", "FUNCLET_INTERNAL_PORT"}
+    assert told["gateway"].keys() == both | {
+        "FUNCLET_AUTH",
+        "FUNCLET_PORT",
+        "FUNCLET_INTERNAL_PORT",
+        "FUNCLET_HELD_MEGABYTES",
+    }
+
+
+def test_a_gateway_holds_as_much_as_the_code_says_and_well_below_its_memory() -> None:
+    (pod,) = [pod for component, pod in render().pods() if component == "gateway"]
+    (container,) = containers(pod)
+    held = next(each["value"] for each in container["env"] if each["name"] == "FUNCLET_HELD_MEGABYTES")
+    assert int(held) == GatewaySettings.model_fields["held_megabytes"].default
+    assert container["resources"]["limits"]["memory"] == "1Gi"
+    assert int(held) <= 1024 // 2
+
+
+def test_a_label_of_one_s_own_is_written_once_and_the_pod_s_decides_over_that_of_all() -> None:
+    values = {"commonLabels": {"team": "all"}, "gateway": {"podLabels": {"team": "gateway"}}}
+    labels = {component: pod["metadata"]["labels"]["team"] for component, pod in render(values).pods()}
+    assert labels == {"operator": "all", "gateway": "gateway", "test": "all"}
+
+
+def test_the_checksum_cannot_be_taken_away_by_an_annotation() -> None:
+    values = {"operator": {"podAnnotations": {"checksum/platform": "none"}}}
+    (pod,) = [pod for component, pod in render(values).pods() if component == "operator"]
+    assert len(pod["metadata"]["annotations"]["checksum/platform"]) == 64
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

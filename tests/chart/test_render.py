@@ -1,8 +1,10 @@
 """Whatever the values, what Helm installs is valid on every Kubernetes that the chart allows."""
 
 import json
+import re
 import tomllib
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import helm_python
@@ -11,7 +13,7 @@ import pytest
 import yaml
 from kubernetes_validate import utils  # as above
 
-from support.chart import CHART, IMAGES, ROOT, SCENARIOS, Object, merged, render, scenario
+from support.chart import CHART, IMAGES, ROOT, SCENARIOS, Object, Values, merged, render, scenario
 
 METADATA = yaml.safe_load((CHART / "Chart.yaml").read_text())
 OLDEST = METADATA["kubeVersion"].removeprefix(">=").removesuffix("-0")
@@ -97,13 +99,48 @@ def test_a_namespace_is_never_made() -> None:
     assert [each for name in SCENARIOS for each in scenario(name).all("Namespace")] == []
 
 
-@pytest.mark.parametrize("release", ["funclet", "prod", "a" * 53])
+#: names that Helm lets a release have
+RELEASES = ("funclet", "prod", "1abc", "123", "a.b", "a-b", "1.a", "a" * 53, "a" * 52 + "b", "9" * 53, "on")
+
+
+def prefix(*layers: Values, name: str = "funclet") -> str:
+    rendered = render({"monitoring": {"serviceMonitor": {"enabled": True}}}, *layers, name=name)
+    (monitor,) = rendered.all("ServiceMonitor")
+    found: str = monitor["metadata"]["name"]
+    return found
+
+
+@pytest.mark.parametrize("release", RELEASES)
 def test_names_fit_whatever_the_release_is_called(release: str) -> None:
     rendered = render(name=release)
     assert max(len(each["metadata"]["name"]) for each in rendered.objects) <= 63
+    for service in rendered.all("Service"):
+        # RFC 1035, which the API server holds Services to.
+        assert re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", service["metadata"]["name"])
     url = yaml.safe_load(rendered.all("ConfigMap")[0]["data"]["platform.yaml"])["gatewayInternalUrl"]
     service = url.removeprefix("http://").partition(".")[0]
     assert rendered.one("Service", service)["spec"]["ports"][0]["port"] == 8702
+
+
+def test_no_two_releases_have_one_prefix() -> None:
+    assert len({prefix(name=release) for release in RELEASES}) == len(RELEASES)
+
+
+def test_a_name_that_is_fit_stays_as_it_is() -> None:
+    assert prefix() == "funclet"
+    assert prefix(name="my-funclet") == "my-funclet"
+    assert prefix(name="prod") == "prod-funclet"
+    assert prefix({"nameOverride": "fn"}, name="prod") == "prod-fn"
+    assert prefix({"fullnameOverride": "mine"}, name="prod") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("asked", "begins"), [("a.b", "a-b-"), ("1abc", "f-1abc-"), ("x" * 60, "x" * 35 + "-")]
+)
+def test_a_name_that_must_be_changed_ends_with_a_hash_of_what_it_was(asked: str, begins: str) -> None:
+    found = prefix({"fullnameOverride": asked})
+    assert found == begins + sha256(asked.encode()).hexdigest()[:8]
+    assert len(found) <= 44
 
 
 def test_a_release_keeps_its_selectors_when_the_chart_moves_on() -> None:

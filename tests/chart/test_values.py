@@ -9,7 +9,8 @@ import pytest
 import yaml
 from helm_python import HelmRenderError, HelmValuesError
 
-from support.chart import CHART, SCOPED, render
+from funclet.api.runtimes import DEPRECATED, RUNTIMES
+from support.chart import CHART, DIGEST, SCOPED, render
 
 TEXT = (CHART / "values.yaml").read_text()
 VALUES: dict[str, Any] = yaml.safe_load(TEXT)
@@ -18,6 +19,17 @@ SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 _KEY = re.compile(r"( *)([A-Za-z]+):")
 
 Node = dict[str, Any]
+
+#: without its image's repository
+RUBY: Node = {"names": ["ruby3.4"], "image": {"digest": DIGEST}, "command": ["/ruby"]}
+
+
+def nested(path: str, value: object) -> Node:
+    """Values that say one thing, at a path with dots."""
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    assert isinstance(value, dict)
+    return value
 
 
 def resolved(node: Node) -> Node:
@@ -49,7 +61,7 @@ def own_keys(values: Node, node: Node, path: tuple[str, ...] = ()) -> Iterator[t
 
 
 def kubernetes_s_own() -> list[Node]:
-    return [SCHEMA["$defs"][name] for name in ("free", "strings", "resources")]
+    return [SCHEMA["$defs"][name] for name in ("free", "labels", "annotations", "resources")]
 
 
 def commented_keys() -> set[tuple[str, ...]]:
@@ -119,6 +131,44 @@ def test_an_object_of_the_schema_lets_no_unknown_key_through(path: str, node: No
         ({"runtimes": {"x": {"names": ["x"]}}}, "at '/runtimes/x': missing properties 'image', 'command'"),
         ({"gateway": {"service": {"port": 70000}}}, "at '/gateway/service/port': maximum: got 70,000"),
         ({"pods": {"runAsUser": 0}}, "at '/pods/runAsUser': minimum: got 0, want 1"),
+        ({"runtimes": {"ruby": RUBY}}, "at '/runtimes/ruby/image': missing property 'repository'"),
+        (
+            {"runtimes": {"python": {"names": ["python9"]}}},
+            "at '/runtimes/python/names/0': value must be one of 'python'",
+        ),
+        (
+            {"pods": {"tolerations": [{"keys": "a"}]}},
+            "at '/pods/tolerations/0': additional properties 'keys' not allowed",
+        ),
+        (
+            {"gateway": {"tolerations": [{"effect": "No"}]}},
+            "at '/gateway/tolerations/0/effect': value must be one of 'NoSchedule'",
+        ),
+        ({"commonLabels": {"a b": "c"}}, "at '/commonLabels': additional properties 'a b' not allowed"),
+        ({"pods": {"nodeSelector": {"a": "b c"}}}, "at '/pods/nodeSelector/a': 'b c' does not match pattern"),
+        *[
+            (
+                {"gateway": {"podDisruptionBudget": {"maxUnavailable": share}}},
+                f"at '/gateway/podDisruptionBudget/maxUnavailable': '{share}' does not match pattern",
+            )
+            for share in ("999%", "101%", "50", "%")
+        ],
+        *[
+            (
+                {"gateway": {"resources": {"limits": {"memory": quantity}}}},
+                f"at '/gateway/resources/limits/memory': '{quantity}' does not match pattern",
+            )
+            for quantity in ("1.2.3Gi", "1K", ".", "1gi", "-1")
+        ],
+        ({"gateway": {"cache": {"sizeLimit": "4K"}}}, "at '/gateway/cache/sizeLimit': '4K' does not match"),
+        ({"gateway": {"heldMegabytes": 7}}, "at '/gateway/heldMegabytes': minimum: got 7, want 8"),
+        ({"ingress": {"path": "/functions"}}, "at '/ingress': additional properties 'path' not allowed"),
+        *[
+            ({"ingress": {"host": host}}, f"at '/ingress/host': '{host}' does not match pattern")
+            for host in ("*", "a.*.b", "a..b", "A.b", "a.b/c")
+        ],
+        ({"scope": {"namespaces": ["a" * 64]}}, "at '/scope/namespaces/0': maxLength: got 64, want 63"),
+        ({"nameOverride": "a" * 64}, "at '/nameOverride': maxLength: got 64, want 63"),
     ],
 )
 def test_a_wrong_value_is_told_by_its_place(values: Node, told: str) -> None:
@@ -148,8 +198,60 @@ def test_a_wrong_value_is_told_by_its_place(values: Node, told: str) -> None:
             {"gateway": {"serviceAccount": {"create": False}}},
             "gateway.serviceAccount.name is needed where gateway.serviceAccount.create is false",
         ),
+        (
+            {"runtimes": {"nodejs": {"names": ["nodejs24.x", "python"]}}},
+            "runtimes.nodejs.names and runtimes.python.names both have python, which can mean one runtime only",
+        ),
+        *[
+            (nested(path, {label: "mine"}), f"{path} must not have the label {label}: it is the chart's own")
+            for path in (
+                "commonLabels",
+                "operator.podLabels",
+                "gateway.podLabels",
+                "monitoring.serviceMonitor.labels",
+                "monitoring.dashboard.labels",
+            )
+            for label in (
+                "app.kubernetes.io/name",
+                "app.kubernetes.io/instance",
+                "app.kubernetes.io/component",
+                "app.kubernetes.io/managed-by",
+                "helm.sh/chart",
+            )
+        ],
+        (
+            {"operator": {"extraEnv": [{"name": "FUNCLET_RELEASE", "value": "x"}]}},
+            "operator.extraEnv must not have FUNCLET_RELEASE, which is there already",
+        ),
+        (
+            {"gateway": {"extraEnv": [{"name": "FUNCLET_AUTH", "value": "None"}]}},
+            "gateway.extraEnv must not have FUNCLET_AUTH, which is there already",
+        ),
+        (
+            {"gateway": {"extraEnv": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}},
+            "gateway.extraEnv must not have A, which is there already",
+        ),
     ],
 )
 def test_values_that_do_not_go_together_are_told_with_what_to_do(values: Node, told: str) -> None:
     with pytest.raises(HelmRenderError, match=told):
         render(values)
+
+
+@pytest.mark.parametrize(
+    "quantity", ["1", "0.5", ".5", "1.", "500m", "1k", "1Ki", "1.5Gi", "1e3", "2E", 1, 0.5]
+)
+def test_a_quantity_as_kubernetes_has_it_is_taken(quantity: object) -> None:
+    rendered = render({"gateway": {"resources": {"limits": {"memory": quantity}}}})
+    pod = rendered.one("Deployment", "funclet-gateway")["spec"]["template"]
+    assert pod["spec"]["containers"][0]["resources"]["limits"]["memory"] == quantity
+
+
+def test_the_schema_knows_the_names_of_runtimes_that_the_code_knows() -> None:
+    assert set(SCHEMA["$defs"]["runtimeName"]["enum"]) == {*RUNTIMES, *DEPRECATED}
+
+
+@pytest.mark.parametrize("share", ["0%", "50%", "100%", 0, 3])
+def test_a_budget_is_a_number_or_a_share(share: object) -> None:
+    rendered = render({"gateway": {"podDisruptionBudget": {"maxUnavailable": share}}})
+    assert rendered.one("PodDisruptionBudget", "funclet-gateway")["spec"]["maxUnavailable"] == share

@@ -1,32 +1,40 @@
-{{/* Names leave room for the longest suffix, -functions-internet. */}}
+{{/* A label of DNS (RFC 1035), which names of Services must be, with room for the longest suffix, -functions-internet.
+     A name that must be changed for it ends with a hash of what it was, so that no two become one. */}}
 {{- define "funclet.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 44 | trimSuffix "-" -}}
-{{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 44 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 44 | trimSuffix "-" -}}
+{{- $asked := .Values.fullnameOverride -}}
+{{- if not $asked -}}
+{{- $asked = contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
 {{- end -}}
+{{- $fit := $asked | replace "." "-" -}}
+{{- if not (regexMatch "^[a-z]" $fit) -}}
+{{- $fit = printf "f-%s" $fit -}}
+{{- end -}}
+{{- if or (ne $fit $asked) (gt (len $fit) 44) -}}
+{{- $fit = printf "%s-%s" ($fit | trunc 35 | trimAll "-") (sha256sum $asked | trunc 8) -}}
+{{- end -}}
+{{- $fit -}}
 {{- end -}}
 
 {{/* Takes {root, component}. These are in selectors, which cannot change. */}}
 {{- define "funclet.selector" -}}
-app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* Takes {root, component}. */}}
-{{- define "funclet.labels" -}}
+{{/* The chart's own. Takes {root, component}. */}}
+{{- define "funclet.ownLabels" -}}
 {{ include "funclet.selector" . }}
 app.kubernetes.io/part-of: funclet
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | quote }}
+{{- end -}}
+
+{{/* The chart's own, those of this object, those of all objects; the first decides. Takes {root, component, more}. */}}
+{{- define "funclet.labels" -}}
+{{- merge (fromYaml (include "funclet.ownLabels" .)) (default dict .more) .root.Values.commonLabels | toYaml -}}
 {{- end -}}
 
 {{/* What the operator writes on every pod of a function. */}}
@@ -72,6 +80,9 @@ http://{{ include "funclet.fullname" . }}-gateway-internal.{{ .Release.Namespace
 
 {{/* Values that are right one by one and wrong together. */}}
 {{- define "funclet.checked" -}}
+{{- include "funclet.checkedLabels" . -}}
+{{- include "funclet.checkedRuntimes" . -}}
+{{- include "funclet.checkedEnvironment" . -}}
 {{- with .Values.scope.namespaces -}}
 {{- if eq $.Values.auth.mode "Kubernetes" -}}
 {{- fail "auth.mode is Kubernetes, but with scope.namespaces there are no ClusterRoles, and tokens of Kubernetes cannot be checked without one: set auth.mode to Token" -}}
@@ -88,5 +99,49 @@ http://{{ include "funclet.fullname" . }}-gateway-internal.{{ .Release.Namespace
 {{- end -}}
 {{- if and .Values.httpRoute.redirect.enabled (not .Values.httpRoute.redirect.parentRefs) -}}
 {{- fail "httpRoute.redirect.parentRefs is needed with httpRoute.redirect.enabled" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels of one's own beside the chart's. */}}
+{{- define "funclet.checkedLabels" -}}
+{{- $monitoring := .Values.monitoring -}}
+{{- $all := dict "commonLabels" .Values.commonLabels "operator.podLabels" .Values.operator.podLabels "gateway.podLabels" .Values.gateway.podLabels "monitoring.serviceMonitor.labels" $monitoring.serviceMonitor.labels "monitoring.dashboard.labels" $monitoring.dashboard.labels -}}
+{{- $own := fromYaml (include "funclet.ownLabels" (dict "root" . "component" "any")) -}}
+{{- range $value, $labels := $all -}}
+{{- range $label, $_ := $labels -}}
+{{- if hasKey $own $label -}}
+{{- fail (printf "%s must not have the label %s: it is the chart's own, and selectors look for it" $value $label) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A name means one runtime. */}}
+{{- define "funclet.checkedRuntimes" -}}
+{{- $seen := dict -}}
+{{- range $key, $runtime := .Values.runtimes -}}
+{{- range $name := $runtime.names -}}
+{{- with index $seen $name -}}
+{{- fail (printf "runtimes.%s.names and runtimes.%s.names both have %s, which can mean one runtime only" . $key $name) -}}
+{{- end -}}
+{{- $_ := set $seen $name $key -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A variable of one's own beside the chart's: whichever came last would win, and server-side apply takes none twice. */}}
+{{- define "funclet.checkedEnvironment" -}}
+{{- range $component := list "operator" "gateway" -}}
+{{- $told := fromYamlArray (include (printf "funclet.%sEnvironment" $component) $) -}}
+{{- $seen := list -}}
+{{- range $told -}}
+{{- $seen = append $seen .name -}}
+{{- end -}}
+{{- range (index $.Values $component).extraEnv -}}
+{{- if has .name $seen -}}
+{{- fail (printf "%s.extraEnv must not have %s, which is there already" $component .name) -}}
+{{- end -}}
+{{- $seen = append $seen .name -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,8 +1,8 @@
 {{/* platform.yaml: what operator and gateway are told. */}}
 {{- define "funclet.platform" -}}
-region: {{ .Values.region }}
-defaultNamespace: {{ .Values.defaultNamespace }}
-gatewayInternalUrl: {{ include "funclet.internalUrl" . }}
+region: {{ .Values.region | quote }}
+defaultNamespace: {{ .Values.defaultNamespace | quote }}
+gatewayInternalUrl: {{ include "funclet.internalUrl" . | quote }}
 supervisorImage:
   {{- include "funclet.platformImage" (dict "root" . "image" .Values.supervisorImage "value" "supervisorImage") | nindent 2 }}
   pullPolicy: {{ .Values.supervisorImage.pullPolicy }}
@@ -20,16 +20,16 @@ pods:
   cpuLimit: {{ .Values.pods.cpuLimit }}
   runAsUser: {{ toJson .Values.pods.runAsUser }}
   {{- with .Values.pods.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- with .Values.pods.runtimeClassName }}
-  runtimeClassName: {{ . }}
+  runtimeClassName: {{ . | quote }}
   {{- end }}
   nodeSelector: {{ toJson .Values.pods.nodeSelector }}
   tolerations: {{ toJson .Values.pods.tolerations }}
   imagePullSecrets:
   {{- range .Values.pods.imagePullSecrets }}
-    - name: {{ . }}
+    - name: {{ . | quote }}
   {{- else }} []
   {{- end }}
 {{- end -}}
@@ -39,6 +39,6 @@ pods:
 {{- if not .image.digest -}}
 {{- fail (printf "%s.digest is needed: functions run on images by their digest (`make images` tells those that it builds)" .value) -}}
 {{- end -}}
-ref: {{ include "funclet.imageRef" . }}
-digest: {{ .image.digest }}
+ref: {{ include "funclet.imageRef" . | quote }}
+digest: {{ .image.digest | quote }}
 {{- end -}}

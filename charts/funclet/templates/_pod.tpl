@@ -4,11 +4,11 @@
 {{- with .root.Values.global.imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with $own.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $own.nodeSelector }}
 nodeSelector:
@@ -49,20 +49,15 @@ topologySpreadConstraints:
 {{/* Takes {root, component}. */}}
 {{- define "funclet.podMetadata" -}}
 {{- $own := index .root.Values .component -}}
+{{- $checksums := dict "checksum/platform" (include "funclet.platform" .root | sha256sum) -}}
 labels:
-  {{- with $own.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- include "funclet.labels" . | nindent 2 }}
+  {{- include "funclet.labels" (merge (dict "more" $own.podLabels) .) | nindent 2 }}
 annotations:
-  checksum/platform: {{ include "funclet.platform" .root | sha256sum }}
-  {{- with $own.podAnnotations }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- merge $checksums $own.podAnnotations | toYaml | nindent 2 }}
 {{- end -}}
 
-{{/* The environment that both read. */}}
-{{- define "funclet.environment" -}}
+{{/* The environment that both read; it is all of the operator's. */}}
+{{- define "funclet.operatorEnvironment" -}}
 - {name: FUNCLET_PLATFORM, value: /etc/funclet/platform/platform.yaml}
 - {name: FUNCLET_KEYS, value: /etc/funclet/keys}
 - {name: FUNCLET_NAMESPACES, value: {{ join "," .Values.scope.namespaces | quote }}}
@@ -75,6 +70,14 @@ annotations:
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - name: FUNCLET_POD_IP
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
+{{- end -}}
+
+{{- define "funclet.gatewayEnvironment" -}}
+{{ include "funclet.operatorEnvironment" . }}
+- {name: FUNCLET_AUTH, value: {{ .Values.auth.mode | quote }}}
+- {name: FUNCLET_PORT, value: "8700"}
+- {name: FUNCLET_INTERNAL_PORT, value: "8702"}
+- {name: FUNCLET_HELD_MEGABYTES, value: {{ int .Values.gateway.heldMegabytes | quote }}}
 {{- end -}}
 
 {{- define "funclet.mounts" -}}
@@ -91,14 +94,14 @@ annotations:
     name: {{ include "funclet.fullname" .root }}-platform
 - name: keys
   secret:
-    secretName: {{ include "funclet.keys" .root }}
+    secretName: {{ include "funclet.keys" .root | quote }}
     defaultMode: 0440
     items:
       {{- range .keys }}
       - {key: {{ . }}, path: {{ . }}}
       {{- end }}
 - name: cache
-  emptyDir: {sizeLimit: {{ .cache }}}
+  emptyDir: {sizeLimit: {{ .cache | quote }}}
 - name: tmp
   emptyDir: {sizeLimit: 64Mi}
 {{- end -}}

@@ -10,7 +10,7 @@ kind: {{ $kind }}
 metadata:
   name: {{ $name }}
   {{- with . }}
-  namespace: {{ . }}
+  namespace: {{ . | quote }}
   {{- end }}
   labels:
     {{- include "funclet.labels" $ | nindent 4 }}
@@ -28,7 +28,7 @@ kind: {{ .kind }}Binding
 metadata:
   name: {{ .name }}
   {{- with .namespace }}
-  namespace: {{ . }}
+  namespace: {{ . | quote }}
   {{- end }}
   labels:
     {{- include "funclet.labels" . | nindent 4 }}
@@ -38,6 +38,6 @@ roleRef:
   name: {{ .name }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "funclet.serviceAccount" . }}
-    namespace: {{ .root.Release.Namespace }}
+    name: {{ include "funclet.serviceAccount" . | quote }}
+    namespace: {{ .root.Release.Namespace | quote }}
 {{- end -}}

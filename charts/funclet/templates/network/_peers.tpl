@@ -40,7 +40,7 @@
 {{- define "funclet.gateways" -}}
 - namespaceSelector:
     matchLabels:
-      kubernetes.io/metadata.name: {{ .Release.Namespace }}
+      kubernetes.io/metadata.name: {{ .Release.Namespace | quote }}
   podSelector:
     matchLabels:
       {{- include "funclet.selector" (dict "root" . "component" "gateway") | nindent 6 }}
