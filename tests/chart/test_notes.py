@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from support.chart import NAMESPACE, ROOT, SCENARIOS, SCOPED, render, scenario
+from support.chart import NAMESPACE, ROOT, SCENARIOS, SCOPED, Values, render, scenario
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -74,8 +74,8 @@ def test_a_host_with_a_wildcard_is_called_by_one_of_its_names() -> None:
 
 def test_metrics_that_can_be_read_give_no_warning() -> None:
     on = {"monitoring": {"serviceMonitor": {"enabled": True}}}
-    peers = [{"namespaceSelector": {}}]
-    for policy in ({"enabled": False}, {"metrics": {"from": peers}}):
+    policies: list[Values] = [{"enabled": False}, {"metrics": {"from": [{"namespaceSelector": {}}]}}]
+    for policy in policies:
         assert "metrics.from is empty" not in render({**on, "networkPolicy": policy}).notes
 
 

@@ -170,6 +170,20 @@ def test_a_disruption_budget_stands_where_there_is_more_than_one_pod(
     assert names.count(f"funclet-{component}") == budgets
 
 
+def test_a_pod_that_is_not_ready_holds_up_no_node() -> None:
+    budgets = render({"operator": {"replicas": 2}}).all("PodDisruptionBudget")
+    assert [each["spec"]["unhealthyPodEvictionPolicy"] for each in budgets] == ["AlwaysAllow", "AlwaysAllow"]
+
+
+def test_a_gateway_goes_when_another_is_there() -> None:
+    strategy = render().one("Deployment", "funclet-gateway")["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+
+def test_no_service_makes_variables_that_look_like_funclet_s_own() -> None:
+    assert {pod["spec"]["enableServiceLinks"] for _, pod in render().pods()} == {False}
+
+
 def test_there_are_two_gateways_and_one_operator_by_default() -> None:
     replicas = {each["metadata"]["name"]: each["spec"]["replicas"] for each in render().all("Deployment")}
     assert replicas == {"funclet-operator": 1, "funclet-gateway": 2}

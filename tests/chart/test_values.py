@@ -11,6 +11,7 @@ from helm_python import HelmRenderError, HelmValuesError
 
 from funclet.api.runtimes import DEPRECATED, RUNTIMES
 from support.chart import CHART, DIGEST, SCOPED, render
+from support.landing import nested
 
 TEXT = (CHART / "values.yaml").read_text()
 VALUES: dict[str, Any] = yaml.safe_load(TEXT)
@@ -22,14 +23,6 @@ Node = dict[str, Any]
 
 #: without its image's repository
 RUBY: Node = {"names": ["ruby3.4"], "image": {"digest": DIGEST}, "command": ["/ruby"]}
-
-
-def nested(path: str, value: object) -> Node:
-    """Values that say one thing, at a path with dots."""
-    for key in reversed(path.split(".")):
-        value = {key: value}
-    assert isinstance(value, dict)
-    return value
 
 
 def resolved(node: Node) -> Node:
