@@ -74,20 +74,29 @@ def test_all_of_it_is_installed(cluster: Cluster) -> None:
     assert len(found["items"]) == len(wanted)
 
 
-def test_an_upgrade_keeps_the_keys(cluster: Cluster) -> None:
-    before = cluster.keys()
+def checksums(cluster: Cluster, kind: str) -> set[str]:
+    """The checksums of one kind that the pods of operator and gateway carry."""
+    found = cluster.plane.kubectl.get("deployments", "-n", NAMESPACE)["items"]
+    return {each["spec"]["template"]["metadata"]["annotations"][f"checksum/{kind}"] for each in found}
+
+
+def test_an_upgrade_keeps_the_keys_and_replaces_no_pods_for_their_sake(cluster: Cluster) -> None:
+    keys, same, other = cluster.keys(), checksums(cluster, "keys"), checksums(cluster, "platform")
     cluster.helm.upgrade(CHART, "funclet", merged(IMAGES, {"region": "eu-west-1"}))
-    assert cluster.keys() == before
+    assert cluster.keys() == keys
+    assert checksums(cluster, "keys") == same
+    assert not checksums(cluster, "platform") & other
 
 
-def test_a_key_that_is_missing_is_made_and_the_others_stay(cluster: Cluster) -> None:
-    before = cluster.keys()
+def test_a_key_that_is_missing_is_made_and_the_others_stay_and_pods_are_replaced(cluster: Cluster) -> None:
+    before, checksum = cluster.keys(), checksums(cluster, "keys")
     patch = json.dumps({"data": {"relay.key": None}})
     cluster.plane.kubectl("patch", "secret", "funclet-keys", "-n", NAMESPACE, "--type=merge", "-p", patch)
     cluster.helm.upgrade(CHART, "funclet", dict(IMAGES))
     after = cluster.keys()
     assert after.pop("relay.key") != before.pop("relay.key")
     assert after == before
+    assert not checksums(cluster, "keys") & checksum
 
 
 def test_functions_and_keys_outlive_the_release_and_the_next_one_takes_them_up(cluster: Cluster) -> None:
@@ -100,14 +109,16 @@ def test_functions_and_keys_outlive_the_release_and_the_next_one_takes_them_up(c
     cluster.plane.kubectl.apply(function)
     before = cluster.keys()
     cluster.helm.uninstall("funclet")
+    made = {each["kind"] for each in render().objects} - {"CustomResourceDefinition"}
+    assert {"RoleBinding", "ClusterRoleBinding", "Secret"} <= made
     left = cluster.plane.kubectl(
         "get",
-        "deployments,services,configmaps,serviceaccounts,roles,clusterroles,networkpolicies,poddisruptionbudgets",
+        ",".join(made),
         "--all-namespaces",
         "--selector=app.kubernetes.io/instance=funclet",
         "--output=name",
     )
-    assert left == ""
+    assert left.split() == ["secret/funclet-keys"]
     assert cluster.plane.kubectl.get("functions.funclet.dev", "greet", "-n", "default")
     cluster.helm.install(CHART, "funclet", dict(IMAGES))
     assert cluster.keys() == before

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from hashlib import sha256
 
 import pytest
 import yaml
@@ -36,6 +37,22 @@ def test_each_shared_key_is_its_own_and_long_and_plain_text() -> None:
     assert len(set(shared)) == 3
     for key in shared:
         assert re.fullmatch(rb"[A-Za-z0-9]{64}", key)
+
+
+def test_pods_carry_a_checksum_of_the_keys_that_the_secret_holds() -> None:
+    rendered = render()
+    (secret,) = rendered.all("Secret")
+    text = yaml.safe_dump(secret["data"], width=10**6).strip()
+    told = {
+        component: pod["metadata"]["annotations"].get("checksum/keys") for component, pod in rendered.pods()
+    }
+    made = sha256(text.encode()).hexdigest()
+    assert told == {"operator": made, "gateway": made, "test": None}
+
+
+def test_a_secret_of_one_s_own_is_not_looked_into() -> None:
+    for _, pod in render({"keys": {"existingSecret": "mine"}}).pods():
+        assert "checksum/keys" not in pod["metadata"]["annotations"]
 
 
 def test_no_two_installations_have_the_same_keys() -> None:

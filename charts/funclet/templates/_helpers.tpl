@@ -74,6 +74,26 @@ app.kubernetes.io/component: function
 {{- default (printf "%s-keys" (include "funclet.fullname" .)) .Values.keys.existingSecret -}}
 {{- end -}}
 
+{{/* What the Secret holds: what it held, and what is missing. It is made once and laid by, since every template must see
+     the same keys: pods have a checksum of them, which is the same in every upgrade that finds the Secret. */}}
+{{- define "funclet.keysData" -}}
+{{- if not (hasKey . "madeKeys") -}}
+{{- $old := default dict (lookup "v1" "Secret" .Release.Namespace (include "funclet.keys" .)).data -}}
+{{- $keys := dict -}}
+{{- if and (index $old "tls.crt") (index $old "tls.key") -}}
+{{- $keys = pick $old "tls.crt" "tls.key" -}}
+{{- else -}}
+{{- $pair := genSelfSignedCert "funclet-gateway" list (list "funclet-gateway") 36500 -}}
+{{- $keys = dict "tls.crt" (b64enc $pair.Cert) "tls.key" (b64enc $pair.Key) -}}
+{{- end -}}
+{{- range list "capability.key" "relay.key" "api.token" -}}
+{{- $_ := set $keys . (default (randAlphaNum 64 | b64enc) (index $old .)) -}}
+{{- end -}}
+{{- $_ := set . "madeKeys" (toYaml $keys) -}}
+{{- end -}}
+{{- .madeKeys -}}
+{{- end -}}
+
 {{- define "funclet.internalUrl" -}}
 http://{{ include "funclet.fullname" . }}-gateway-internal.{{ .Release.Namespace }}.svc:8702
 {{- end -}}

@@ -50,6 +50,9 @@ topologySpreadConstraints:
 {{- define "funclet.podMetadata" -}}
 {{- $own := index .root.Values .component -}}
 {{- $checksums := dict "checksum/platform" (include "funclet.platform" .root | sha256sum) -}}
+{{- if not .root.Values.keys.existingSecret -}}
+{{- $_ := set $checksums "checksum/keys" (include "funclet.keysData" .root | sha256sum) -}}
+{{- end -}}
 labels:
   {{- include "funclet.labels" (merge (dict "more" $own.podLabels) .) | nindent 2 }}
 annotations:
