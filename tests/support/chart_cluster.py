@@ -9,7 +9,7 @@ from pathlib import Path
 from helm_python import Config
 
 from cluster.control_plane import ControlPlane, control_plane
-from support.chart import CHART, IMAGES, NAMESPACE
+from support.chart import CHART, IMAGES, NAMESPACE, merged
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,31 @@ class Cluster:
         config["users"][0]["user"] = {"token": token}
         path.write_text(json.dumps(config))
         return path
+
+
+#: releases in one namespace, by what each watches
+RELEASES = {"one": "team-a", "two": "team-b"}
+
+
+@contextmanager
+def two_releases() -> Iterator[Cluster]:
+    """Start an API server and install RELEASES, each in a scope of its own. Raises CannotRun."""
+    with (
+        control_plane() as plane,
+        Config(kubeconfig_path=plane.kubeconfig, namespace=NAMESPACE) as helm,
+    ):
+        for namespace in RELEASES.values():
+            plane.kubectl("create", "namespace", namespace)
+        for index, (name, namespace) in enumerate(RELEASES.items()):
+            scope = {
+                "scope": {"namespaces": [namespace]},
+                "defaultNamespace": namespace,
+                "auth": {"mode": "Token"},
+                # The definitions are the first one's.
+                "crds": {"enabled": index == 0},
+            }
+            helm.install(CHART, name, merged(IMAGES, scope), create_namespace=True)
+        yield Cluster(plane, helm)
 
 
 @contextmanager

@@ -129,9 +129,11 @@ def running(
     *,
     whole: bool = False,
     lease: Mapping[str, float] | None = None,
+    watched: str | None = None,
+    release: str = "funclet",
     **platform: Any,
 ) -> Iterator[OperatorProcess]:
-    """Run an operator for one namespace (`whole`: for all, with its Lease there).
+    """Run an operator for one namespace (`whole`: for all, with its Lease there; `watched`: for another one).
 
     `lease`: other times for it than those that it is shipped with.
     """
@@ -140,8 +142,9 @@ def running(
         environment = {
             "PATH": os.environ["PATH"],
             "KUBECONFIG": str(kubeconfig),
-            "FUNCLET_NAMESPACES": "" if whole else namespace,
+            "FUNCLET_NAMESPACES": "" if whole else watched or namespace,
             "FUNCLET_NAMESPACE": namespace,
+            "FUNCLET_RELEASE": release,
             "FUNCLET_IDENTITY": identity,
             "FUNCLET_ADMIN_HOST": "127.0.0.1",
             "FUNCLET_ADMIN_PORT": "0",
