@@ -53,7 +53,7 @@ check: $(DEV) ## Format, lint, types, import contracts, generated files, dead co
 	$(BIN)/vulture
 	$(BIN)/deptry .
 
-test: $(DEV) ## Every test
+test: $(DEV) ## Every test that needs no cluster
 	$(BIN)/pytest
 
 # Where no registry can be reached, a base is made of Debian's packages, and Node.js comes from its wheel.
@@ -64,6 +64,11 @@ ifeq ($(BASE),debian)
 else
 	@$(BIN)/python runtime-images/build.py --tag $(VERSION) $(if $(BASE),--base $(BASE))
 endif
+
+.PHONY: push
+push: $(DEV) ## Push the images to a registry, REGISTRY=HOST/PATH, and write build/images/values.json
+	@$(if $(REGISTRY),,echo "say which: make push REGISTRY=registry.example.com/team"; exit 2;) \
+	    PYTHONPATH=e2e $(BIN)/python runtime-images/push.py --registry $(REGISTRY) --tag $(VERSION)
 
 load: $(DEV) ## Bring the images to the nodes of the test cluster, and write build/images/values.json
 	@PYTHONPATH=e2e FUNCLET_CLUSTER=$(PROVIDER) $(BIN)/python -m release load

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,6 +32,24 @@ class Tool:
             self._run("push", "--quiet", tag, f"docker-archive:{archive}:{tag}")
         else:
             self._run("save", "--output", str(archive), tag)
+
+    def push(self, tag: str, target: str) -> str:
+        """Push the image to a registry as `target` (HOST/PATH/NAME:TAG); gives the digest of its manifest there.
+
+        It is known only now: what is pushed is compressed anew.
+        """
+        if self.name == "buildah":
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / "digest"
+                self._run("push", "--quiet", "--digestfile", str(file), tag, f"docker://{target}")
+                told = file.read_text()
+        else:
+            self._run("tag", tag, target)
+            told = self._run("push", target)
+        found = re.findall("sha256:[0-9a-f]{64}", told)
+        if not found:
+            raise SystemExit(f"{self.name} pushed {target} and named no digest: {told}")
+        return str(found[-1])
 
     def identity(self, tag: str) -> str:
         """The digest of the image's configuration, which is the same in every store and archive."""

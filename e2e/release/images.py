@@ -43,21 +43,27 @@ def load(provider: Provider) -> dict[str, Any]:
 
     Raises CannotRun, ClusterError.
     """
-    loaded = {name: provider.load(archive)[0] for name, archive in archives().items()}
-    found = values(loaded)
-    told = json.loads((BUILT / "images.json").read_text("utf-8"))
+    return write_values({name: provider.load(archive)[0] for name, archive in archives().items()})
+
+
+def write_values(images: Mapping[str, Loaded]) -> dict[str, Any]:
+    """Keep the chart's values that name these images in VALUES; gives them."""
+    found = values(images)
+    built = BUILT / "images.json"
+    told = json.loads(built.read_text("utf-8")) if built.exists() else {}
     if runtime := told.get("funclet-python", {}).get("runtime"):
         # The image's own Python, which is the base's, and not what the chart's images have.
         found["runtimes"]["python"]["names"] = [runtime, "python"]
+    VALUES.parent.mkdir(parents=True, exist_ok=True)
     VALUES.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     return found
 
 
-def values(loaded: Mapping[str, Loaded]) -> dict[str, Any]:
-    """The chart's values that name these images; those of PLACES, each by its digest on the nodes."""
+def values(images: Mapping[str, Loaded]) -> dict[str, Any]:
+    """The chart's values that name these images; those of PLACES, each by the digest of its manifest."""
     found: dict[str, Any] = {}
     for name, place in PLACES.items():
-        image = loaded[name]
+        image = images[name]
         registry, _, path = repository(image.name).partition("/")
         tag = image.name.removeprefix(repository(image.name)).lstrip(":")
         inner = found

@@ -68,7 +68,7 @@ def test_an_image_without_digest_is_refused(value: str) -> None:
     values: dict[str, object] = {"digest": ""}
     for key in reversed(value.split(".")):
         values = {key: values}
-    with pytest.raises(HelmRenderError, match=rf"{value}\.digest is needed"):
+    with pytest.raises(HelmRenderError, match=rf"{value}\.digest is needed: .*`make push`, or `make load`"):
         render(values)
 
 

@@ -37,7 +37,7 @@ pods:
 {{/* An image of functions; versions keep its digest, so it must be known. Takes {root, image, value: where it stands}. */}}
 {{- define "funclet.platformImage" -}}
 {{- if not .image.digest -}}
-{{- fail (printf "%s.digest is needed: functions run on images by their digest (`make images` tells those that it builds)" .value) -}}
+{{- fail (printf "%s.digest is needed: functions run on images by the digest that the registry has; `make push`, or `make load` on a test cluster, writes a file of values with it" .value) -}}
 {{- end -}}
 ref: {{ include "funclet.imageRef" . | quote }}
 digest: {{ .image.digest | quote }}
