@@ -105,6 +105,13 @@ def test_a_variable_that_is_missing_or_wrong_is_named(
     assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [named]
 
 
+def test_every_variable_is_in_the_contract() -> None:
+    text = (Path(__file__).parents[2] / "designs" / "0003-cluster.md").read_text()
+    rows = "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `FUNCLET_"))
+    for name in {**OperatorSettings.model_fields, **GatewaySettings.model_fields}:
+        assert f"`FUNCLET_{name.upper()}`" in rows
+
+
 def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         read(monkeypatch, GatewaySettings, {})
