@@ -162,6 +162,23 @@ def test_an_object_of_the_schema_lets_no_unknown_key_through(path: str, node: No
         ],
         ({"scope": {"namespaces": ["a" * 64]}}, "at '/scope/namespaces/0': maxLength: got 64, want 63"),
         ({"nameOverride": "a" * 64}, "at '/nameOverride': maxLength: got 64, want 63"),
+        *[
+            (nested(path, ["a", "a"]), f"at '/{path.replace('.', '/')}': items at 0 and 1 are equal")
+            for path in (
+                "scope.namespaces",
+                "global.imagePullSecrets",
+                "pods.imagePullSecrets",
+                "httpRoute.hostnames",
+                "networkPolicy.functions.namespaces",
+            )
+        ],
+        *[
+            (
+                nested("networkPolicy.functions.denied", [cidr]),
+                f"at '/networkPolicy/functions/denied/0': '{cidr}' does not match pattern",
+            )
+            for cidr in ("10.0.0.0", "10.0.0/8", "0.0.0.0/0", "::/0", "a/8")
+        ],
     ],
 )
 def test_a_wrong_value_is_told_by_its_place(values: Node, told: str) -> None:
@@ -190,6 +207,14 @@ def test_a_wrong_value_is_told_by_its_place(values: Node, told: str) -> None:
         (
             {"gateway": {"serviceAccount": {"create": False}}},
             "gateway.serviceAccount.name is needed where gateway.serviceAccount.create is false",
+        ),
+        (
+            {"gateway": {"service": {"nodePort": 30870}}},
+            "gateway.service.nodePort needs gateway.service.type NodePort or LoadBalancer",
+        ),
+        (
+            {each: {"serviceAccount": {"name": "mine"}} for each in ("operator", "gateway")},
+            "operator.serviceAccount.name and gateway.serviceAccount.name are both mine, and both make it",
         ),
         (
             {"runtimes": {"nodejs": {"names": ["nodejs24.x", "python"]}}},

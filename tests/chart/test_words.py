@@ -49,7 +49,7 @@ def values(word: str) -> Values:
             "tolerations": [{"key": word, "operator": "Equal", "value": word}],
             "imagePullSecrets": [word],
         },
-        "operator": component,
+        "operator": merged(component, {"serviceAccount": {"create": False}}),
         "gateway": {**component, "service": {"annotations": {"a": word}}},
         "ingress": {
             "enabled": True,

@@ -111,6 +111,15 @@ http://{{ include "funclet.fullname" . }}-gateway-internal.{{ .Release.Namespace
 {{- fail (printf "defaultNamespace is %s, which is not one of scope.namespaces (%s)" $.Values.defaultNamespace (join ", " .)) -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.gateway.service -}}
+{{- if and .nodePort (eq .type "ClusterIP") -}}
+{{- fail "gateway.service.nodePort needs gateway.service.type NodePort or LoadBalancer" -}}
+{{- end -}}
+{{- end -}}
+{{- $accounts := list .Values.operator.serviceAccount .Values.gateway.serviceAccount -}}
+{{- if and (first $accounts).create (last $accounts).create (first $accounts).name (eq (first $accounts).name (last $accounts).name) -}}
+{{- fail (printf "operator.serviceAccount.name and gateway.serviceAccount.name are both %s, and both make it: their rights differ, so give them two names" (first $accounts).name) -}}
+{{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) -}}
 {{- fail "ingress.host is needed with ingress.enabled" -}}
 {{- end -}}
