@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from funclet.api.platform import load
 from support.chart import IMAGES, Rendered, Values, merged, render
@@ -91,13 +90,7 @@ def kinds(node: Any, path: str = "") -> Iterator[tuple[str, type]]:
 
 
 def all_kinds(rendered: Rendered) -> list[tuple[str, type]]:
-    return [
-        each
-        for name, text in rendered.files.items()
-        if name.endswith(".yaml")
-        for document in yaml.safe_load_all(text)
-        for each in kinds(document, name)
-    ]
+    return [*kinds(rendered.objects)]
 
 
 @pytest.mark.parametrize("word", WORDS)

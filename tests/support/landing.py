@@ -80,7 +80,7 @@ def _comparable(each: Object) -> Object:
 def at(node: Any, pointer: str) -> Any:
     """What stands at a pointer, or ABSENT."""
     for token in (each.replace("~1", "/") for each in pointer.split("/")[1:]):
-        inner = yaml.safe_load(node) if isinstance(node, str) else node
+        inner = yaml.load(node, Loader=yaml.CSafeLoader) if isinstance(node, str) else node
         if isinstance(inner, list):
             named = [each for each in inner if isinstance(each, dict) and each.get("name") == token]
             try:
