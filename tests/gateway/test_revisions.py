@@ -1,9 +1,5 @@
 """A changed $LATEST with real supervisors: who serves, and what is told of one that cannot start."""
 
-import asyncio
-import json
-import socket
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,71 +8,14 @@ import pytest
 
 from funclet.gateway.failure import Failure
 from funclet.gateway.gateway import Gateway
-from funclet.gateway.ports import Instance, UnixAddress
 from funclet.gateway.settings import GatewaySettings
 from funclet.plan.revision import Revision
 from support.gateway import exchange, invoke_bytes, revision, route, table, until
-from support.supervisor import SUPERVISOR, python_command, settings_for
+from support.instances import Processes
 
 pytestmark = pytest.mark.processes
 
 ECHO = "def handler(event, context): return event"
-
-
-class Processes:
-    """Makes instances as processes; `code` is app.py by the revision's key."""
-
-    def __init__(self, folder: Path, code: dict[str, str]) -> None:
-        self._folder = folder
-        self.code = code
-        self.running: dict[str, asyncio.subprocess.Process] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self, wanted: Revision) -> Instance:
-        """Start a supervisor."""
-        name = f"i{len(self._tasks)}"
-        folder = self._folder / name
-        folder.mkdir()
-        (folder / "app.py").write_text(self.code[wanted.key])
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(folder / "s"))
-            listener.listen()
-            settings = settings_for(
-                folder,
-                python_command(),
-                revision=wanted.key,
-                init_timeout_ms=60_000,
-                listen=f"fd:{listener.fileno()}",
-            )
-            (folder / "settings.json").write_text(json.dumps(settings))
-            command = [
-                sys.executable,
-                "-I",
-                "-S",
-                str(SUPERVISOR),
-                "--settings",
-                str(folder / "settings.json"),
-            ]
-            process = await asyncio.create_subprocess_exec(
-                *command, stdout=asyncio.subprocess.DEVNULL, pass_fds=[listener.fileno()]
-            )
-        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-        async def watch() -> None:
-            status = await process.wait()
-            del self.running[name]
-            ended.set_result(f"exit status {status}")
-
-        self.running[name] = process
-        self._tasks.add(asyncio.create_task(watch()))
-        return Instance(name, wanted, UnixAddress(str(folder / "s")), ended)
-
-    async def stop(self, instance: Instance) -> None:
-        """End it by drain."""
-        process = self.running.get(instance.id)
-        if process is not None:
-            process.terminate()
-            await instance.ended
 
 
 OLD, NEW = revision(build="old"), revision(build="new")
@@ -86,7 +25,7 @@ OLD, NEW = revision(build="old"), revision(build="new")
 def processes() -> Iterator[Processes]:
     """Instances of which the old revision echoes."""
     with tempfile.TemporaryDirectory(prefix="funclet-") as folder:
-        yield Processes(Path(folder), {OLD.key: ECHO})
+        yield Processes(Path(folder), {OLD.key: ECHO}, init_timeout_ms=60_000)
 
 
 @pytest.fixture

@@ -230,6 +230,30 @@ async def test_an_answer_that_never_comes_is_a_timeout(
     assert answer.json()["errorMessage"].endswith("Error: Task timed out after 0.01 seconds")
 
 
+async def test_an_instance_that_never_answered_anything_counts_as_a_failed_start(
+    starter: FakeStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forever = asyncio.Event()
+
+    async def hang(call: Received) -> Reply:
+        await forever.wait()
+        return await echo(call)
+
+    starter.behaviour = hang
+    monkeypatch.setattr(gateway_module, "_SWEEP", 0.02)
+    monkeypatch.setattr("funclet.gateway.invoke._BACKSTOP", 0.1)
+    short = route(latest=revision(timeout="10ms"))
+    async with serving(starter, short, settings=GatewaySettings(init_seconds=0.0)) as gateway:
+        await exchange(gateway.port, invoke_bytes())
+        failure = gateway.revision_states()[revision().key].failure
+        again = await exchange(gateway.port, invoke_bytes())
+        forever.set()
+    assert failure is not None
+    assert failure.reason == "NotReady"
+    assert (again.status, again.headers["x-amzn-errortype"]) == (409, "ResourceConflictException")
+    assert len(starter.started) == 1
+
+
 async def test_a_head_of_an_answer_without_end_is_cut(gateway: Gateway, starter: FakeStarter) -> None:
     async def endless(_: Received) -> Break:
         return Break(b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000)

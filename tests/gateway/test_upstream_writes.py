@@ -149,7 +149,7 @@ async def test_beside_an_instance_that_is_busy_with_anothers_call_another_is_sta
 async def test_an_instance_that_says_for_ever_that_it_is_busy_is_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("funclet.gateway.invoke._BACKSTOP", -12.5)
+    monkeypatch.setattr("funclet.gateway.invoke._BACKSTOP", -22.5)
     first: list[str] = []
 
     async def behave(call: Received) -> Reply | NotStarted:

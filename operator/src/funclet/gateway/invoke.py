@@ -46,8 +46,12 @@ Done = Callable[[Outcome], None]
 #: the outcome of a call that must not be relayed and has its home elsewhere by now
 MOVED_AWAY = unavailable("Another gateway looks after this function now.")
 
-#: seconds beyond timeout and init limit after which an answer will not come any more
+#: limits of init that a supervisor may use up before it answers: it tries twice for an event
+_INITS = 2
+#: seconds beyond timeout and init after which an answer will not come any more
 _BACKSTOP = 5.0
+#: why an instance is given up that has not answered anything
+_SILENT = Failure("NotReady", "The instance did not become ready in time.")
 #: seconds that the end of an instance which cannot be dialled is waited for: it says more than the dial
 _DYING = 0.5
 #: how often one call is sent again where something is wrong
@@ -69,7 +73,7 @@ class Invoker:
         self._router = router
         self.relay = relay
         self.metrics = metrics
-        self.backstop = init_seconds + _BACKSTOP
+        self.backstop = _INITS * init_seconds + _BACKSTOP
         self.clock = asyncio.get_running_loop().time
         #: calls whose client still waits or whose function still runs
         self.in_flight = 0
@@ -274,6 +278,8 @@ class Call:
             self._slots.discard(place)
             self._finish(response_too_large(self._request))
         else:
+            # One that never answered may hang in init: without a back-off each call would start another.
+            self._slots.init_failed(place, _SILENT)
             self._slots.discard(place)
             seconds = f"{place.pool.timeout:.2f}"
             words = f"Task timed out after {seconds} seconds"
