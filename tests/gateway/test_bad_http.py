@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import json
+import logging
 
 import pytest
 
@@ -20,6 +22,8 @@ from support.gateway import (
 LIMIT = 6 * 1024 * 1024
 CL = b"Content-Length: 2"
 CHUNKED = b"Transfer-Encoding: chunked"
+#: stands in each broken request for what its caller would not want to see in a log
+SECRET = b"hunter2"
 
 
 @pytest.fixture
@@ -65,20 +69,85 @@ def gateway(hasty: Gateway) -> Gateway:
         pytest.param(request(CL, target=PATH + b" x", body=b"{}"), id="space in target"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", id="TLS"),
         pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2 preface"),
-        pytest.param(b"garbage\r\n\r\n", id="garbage"),
+        pytest.param(b"garbage hunter2\r\n\r\n", id="garbage"),
+        pytest.param(b"CONNECT hunter2:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", id="CONNECT"),
+        pytest.param(b"GET http://[hunter2 HTTP/1.1\r\nHost: localhost\r\n\r\n", id="no URL"),
+        pytest.param(request(CL, b"Authorization : hunter2", body=b"{}"), id="secret, space before colon"),
+        pytest.param(request(CL, b"Authorization: hunter2\x00", body=b"{}"), id="secret, NUL"),
+        pytest.param(
+            request(b"Transfer-Encoding: gzip, chunked", body=b"2\r\n{}\r\n0\r\n\r\n"), id="TE gzip, chunked"
+        ),
+        pytest.param(
+            request(b"Transfer-Encoding: gzip", CHUNKED, body=b"2\r\n{}\r\n0\r\n\r\n"),
+            id="TE gzip and TE chunked",
+        ),
+        pytest.param(request(CHUNKED, body=b"hunter2\r\n{}\r\n0\r\n\r\n"), id="no chunk size"),
     ],
 )
 async def test_http_that_breaks_the_rules_is_refused_and_closed(
-    gateway: Gateway, starter: FakeStarter, data: bytes
+    gateway: Gateway, starter: FakeStarter, data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    writer.write(data)
-    async with asyncio.timeout(5.0):
-        answer = await read_answer(reader)
-    assert answer.status in {400, 404} if b"POST *" in data else answer.status == 400
-    assert await is_closed(reader)
-    writer.close()
+    caplog.set_level(logging.DEBUG)
+    first, answer = await refused(gateway, data)
+    assert first == b"HTTP/1.1 400 Bad Request\r\n"
+    assert_is_ours(answer)
+    assert answer.headers["connection"] == "close"
     assert starter.started == []
+    assert [record for record in caplog.records if record.name != "asyncio"] == []
+
+
+async def refused(gateway: Gateway, *pieces: bytes) -> tuple[bytes, HttpAnswer]:
+    """Send pieces, each for itself; return the status line and the answer, after which the connection ends."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(0.02)
+    async with asyncio.timeout(5.0):
+        first = await reader.readuntil(b"\r\n")
+        rest = asyncio.StreamReader()
+        rest.feed_data(first + await reader.read())
+        rest.feed_eof()
+        answer = await read_answer(rest)
+        assert await rest.read() == b""
+    writer.close()
+    return first, answer
+
+
+def assert_is_ours(answer: HttpAnswer) -> None:
+    """An error in the Lambda API's form, without a word of what the caller sent."""
+    assert answer.headers["x-amzn-errortype"] == "SerializationException"
+    assert answer.headers["content-type"] == "application/json"
+    assert len(answer.headers["x-amzn-requestid"]) == 36
+    assert "aiohttp" not in str(answer.headers)
+    body = json.loads(answer.body)
+    assert list(body) == ["Message"]
+    assert body["Message"].endswith(".")
+    assert SECRET not in answer.body
+
+
+async def test_a_chunk_that_breaks_the_rules_is_refused_when_it_comes(
+    gateway: Gateway, starter: FakeStarter, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    _, answer = await refused(gateway, request(CHUNKED, body=b"1\r\n{\r\n"), b"hunter2\r\n}\r\n0\r\n\r\n")
+    assert answer.status == 400
+    assert_is_ours(answer)
+    assert starter.started == []
+    assert [record for record in caplog.records if record.name != "asyncio"] == []
+
+
+async def test_what_comes_broken_behind_a_refused_request_leaves_no_trace(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    head = b"POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(head)
+    assert (await read_answer(reader)).status == 404
+    writer.write(b"hunter2\r\n")
+    assert SECRET not in await reader.read()
+    writer.close()
+    assert [record for record in caplog.records if record.name != "asyncio"] == []
 
 
 @pytest.mark.parametrize(

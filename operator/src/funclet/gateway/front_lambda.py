@@ -9,6 +9,7 @@ from funclet.gateway.admission import Admission
 from funclet.gateway.front import Answer, LambdaFront, error_answer
 from funclet.gateway.held import NO_ROOM, Held
 from funclet.gateway.settings import ListenerLimits
+from funclet.gateway.slow_lane import SlowLanes, SlowRequest, response_of
 from funclet.lambda_api.errors import (
     AwsError,
     bad_request,
@@ -27,12 +28,10 @@ class _MalformedError(Exception):
     """HTTP that breaks its own rules: the connection is closed after the answer."""
 
 
-def lambda_server(front: LambdaFront, admission: Admission, limits: ListenerLimits) -> web.Server:
+def lambda_server(front: LambdaFront, admission: Admission, limits: ListenerLimits) -> SlowLanes:
     """Return the server whose request handlers take over connections from the fast lane."""
-    return web.Server(
+    return SlowLanes(
         _Handler(front, admission),
-        handler_cancellation=True,
-        access_log=None,
         auto_decompress=False,
         # Without it aiohttp would wait for half a head for ever.
         keepalive_timeout=limits.header,
@@ -48,7 +47,7 @@ class _Handler:
         self._front = front
         self._admission = admission
 
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def __call__(self, request: SlowRequest) -> web.StreamResponse:
         close = self._admission.last_answers
         try:
             answer = await self._answer(request)
@@ -57,18 +56,20 @@ class _Handler:
         except Exception:  # noqa: BLE001 - whatever it was, a caller gets no trace of it
             _log.exception("request failed")
             answer = error_answer(service_error("The gateway failed; see its log."))
-        headers = [("Server", "funclet"), *answer.headers]
-        response = web.Response(status=answer.status, headers=headers, body=answer.body or None)
+        response = response_of(answer)
         if close:
             response.force_close()
         return response
 
-    async def _answer(self, request: web.BaseRequest) -> Answer:
+    async def _answer(self, request: SlowRequest) -> Answer:
         # The path as it came: decoded ones let `..%2f` climb.
         target = request.raw_path.encode("utf-8", "surrogateescape")
         headers = {name.lower(): value for name, value in request.raw_headers}
-        if request.version not in {HttpVersion10, HttpVersion11}:
+        if request.speaks not in {HttpVersion10, HttpVersion11}:
             raise _MalformedError("The version of HTTP must be 1.0 or 1.1.")
+        if any(coding.lower() != "chunked" for coding in request.headers.getall("Transfer-Encoding", ())):
+            # aiohttp would undo the last coding, and take what the others made of the event for the event.
+            raise _MalformedError("Transfer-Encoding must be chunked alone.")
         if not target.startswith(b"/"):
             raise _MalformedError("The request target must be a path.")
         if request.method != "POST":
