@@ -89,3 +89,40 @@ async def test_a_check_that_begins_as_another_ends_takes_its_turn() -> None:
     await checks.settle()
     await asyncio.sleep(0)
     assert (order, faults) == (["a", "b"], [])
+
+
+async def test_a_check_that_ends_in_a_fault_holds_no_other_up() -> None:
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    checks = Checks()
+    found: list[object] = []
+
+    def checking() -> Checking:
+        yield
+        return b"{}"
+
+    def broken(_: object) -> None:
+        raise RuntimeError("boo")
+
+    checks.begin(checking(), broken)
+    checks.begin(checking(), found.append)
+    async with asyncio.timeout(1.0):
+        await checks.settle()
+    assert found == [b"{}"]
+    assert [str(fault["exception"]) for fault in faults] == ["boo"]
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[" + b"[]," * 60_000 + b"0]"], ids=["small", "large"])
+@pytest.mark.parametrize("headers", [{}, {"X-A": "a", "x-a": "b"}], ids=["fast lane", "aiohttp"])
+async def test_a_fault_of_the_gateways_own_is_told_and_leaves_nothing_behind(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, body: bytes, headers: dict[str, str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("boo")
+
+    monkeypatch.setattr(gateway._front, "_target", broken)
+    answer = await exchange(gateway.port, invoke_bytes(body=body, headers=headers))
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (500, "ServiceException")
+    assert "boo" not in str(answer)
+    await until(lambda: b"funclet_held_requests 0.0" in metrics(gateway))
+    assert b"funclet_held_bytes 0.0" in metrics(gateway)

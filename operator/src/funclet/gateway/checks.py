@@ -66,9 +66,12 @@ class Checks:
 
     def _go_on(self) -> None:
         checked = self._waiting.popleft()
-        if checked.go_on():
-            self._waiting.append(checked)
-        if self._waiting:
-            self._loop.call_soon(self._go_on)
-        else:
-            self._none.set()
+        try:
+            if checked.go_on():
+                self._waiting.append(checked)
+        finally:
+            # Whatever became of this one, the others have their turn.
+            if self._waiting:
+                self._loop.call_soon(self._go_on)
+            else:
+                self._none.set()

@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+import structlog
+
 from funclet.gateway.access.accounts import Accounts
 from funclet.gateway.access.port import Access, Request
 from funclet.gateway.checks import Checks
@@ -18,9 +20,11 @@ from funclet.gateway.ports import Abandonable, InvokeRequest, InvokeResult
 from funclet.gateway.router import Router
 from funclet.gateway.settings import GatewaySettings
 from funclet.lambda_api.arn import function_arn
-from funclet.lambda_api.errors import AwsError, function_not_found, not_runnable
+from funclet.lambda_api.errors import AwsError, function_not_found, not_runnable, service_error
 from funclet.lambda_api.invoke import InvokeHead, checking, parse_head, result_headers
 from funclet.plan.routes import Target, UnavailableError, UnknownQualifierError, resolve
+
+_log = structlog.get_logger(__name__)
 
 
 class Answer(NamedTuple):
@@ -80,7 +84,12 @@ class LambdaFront:
                 return
 
             def then(event: bytes | AwsError) -> Abandonable | None:
-                return self._call(head, verdict, event, respond)
+                try:
+                    return self._call(head, verdict, event, respond)
+                except Exception:  # noqa: BLE001 - the loop would only log it, and the caller wait for ever
+                    _log.exception("a call could not be begun")
+                    respond(error_answer(service_error("The gateway failed; see its log.")))
+                    return None
 
             steps.present = self._checks.begin(checking(body), then)
 
