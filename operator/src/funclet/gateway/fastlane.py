@@ -10,7 +10,6 @@ from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
-from aiohttp import web
 from typing_extensions import override
 
 from funclet.gateway import http_head
@@ -18,7 +17,9 @@ from funclet.gateway.admission import Admission
 from funclet.gateway.front import Answer, LambdaFront, error_answer
 from funclet.gateway.http_head import Head
 from funclet.gateway.lobby import Lobby, address_of
+from funclet.gateway.presence import Presence
 from funclet.gateway.settings import ListenerLimits
+from funclet.gateway.slow_lane import SlowLane
 from funclet.lambda_api.errors import (
     AwsError,
     bad_request,
@@ -66,7 +67,7 @@ class Listener:
     admission: Admission
     lobby: Lobby
     limits: ListenerLimits
-    slow_lane: Callable[[], web.RequestHandler]
+    slow_lane: Callable[[], SlowLane]
     clock: Callable[[], float]
     #: the Date header's line; renewed by whoever sweeps
     date: str = ""
@@ -82,7 +83,7 @@ class FastLane(asyncio.Protocol):
         #: whom the connection counts for; None: nobody
         self.address: str | None = None
         self._transport = cast("asyncio.Transport", None)
-        self._slow: web.RequestHandler | None = None
+        self._slow: SlowLane | None = None
         self._state = State.IDLE
         self._buffer = bytearray()
         #: when the state was entered, when the body last grew, when the request began
@@ -100,6 +101,9 @@ class FastLane(asyncio.Protocol):
         self._call: Abandonable | None = None
         self._keep_alive = True
         self._reading = True
+        #: the client sends no more
+        self._ended = False
+        self._presence: Presence | None = None
         #: the client is so far behind with taking its answers that it gets no more
         self._full = False
         self._written = 0
@@ -134,18 +138,27 @@ class FastLane(asyncio.Protocol):
         if len(self._buffer) > _AHEAD and self._state in {State.CALL, State.IDLE}:
             self._reading = False
             self._transport.pause_reading()
+            self._doubt()
 
     @override
     def eof_received(self) -> bool | None:
+        """Keep the connection while answers are due: it may be only this half that ends."""
+        self._ended = True
         if self._slow is not None:
-            self._slow.eof_received()
-        elif self._state is State.BODY:
-            self._refuse(bad_request("The body is shorter than its Content-Length."))
-        return False
+            due = self._slow.end_input()
+        elif self._state is State.IDLE:
+            due = bool(self._buffer)
+        else:
+            self._miss_the_rest()
+            due = self._state is State.CALL
+        if due:
+            self._doubt()
+        return due
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._lobby.leave(self)
+        self._trust()
         if self._slow is not None:
             self._slow.connection_lost(exc)
             return
@@ -181,8 +194,12 @@ class FastLane(asyncio.Protocol):
             self._taken = None
         if self._state is State.IDLE:
             self._sweep_idle(now, unsent)
-        else:
+        elif self._slow is None:
             self._sweep_request(now)
+        elif not self._transport.is_reading():
+            self._doubt()
+        elif not self._ended:
+            self._trust()
 
     def _sweep_idle(self, now: float, unsent: int) -> None:
         if unsent:
@@ -234,6 +251,31 @@ class FastLane(asyncio.Protocol):
                 going = self._read_body()
             else:
                 going = False
+        if self._ended:
+            self._miss_the_rest()
+
+    def _miss_the_rest(self) -> None:
+        """Refuse what began and will not be whole."""
+        if self._state is State.BODY:
+            self._refuse(bad_request("The body is shorter than its Content-Length."))
+        elif self._state is State.HEAD:
+            self.close()
+
+    def _doubt(self) -> None:
+        """Find out from time to time whether the client is there: it cannot be heard."""
+        if self._presence is None:
+            self._presence = Presence(self._ask)
+
+    def _trust(self) -> None:
+        presence, self._presence = self._presence, None
+        if presence is not None:
+            presence.end()
+
+    def _ask(self) -> None:
+        """Write to a client that cannot be heard, where something may be written to it at present."""
+        due = self._state is State.CALL if self._slow is None else self._slow.may_interrupt
+        if due and not self._transport.get_write_buffer_size():
+            self._send(_CONTINUE)
 
     def _enter_head(self) -> None:
         if self._turned_away:
@@ -340,7 +382,8 @@ class FastLane(asyncio.Protocol):
         self._give_back()
         if self._state is not State.CALL:
             return
-        keep_alive = self._keep_alive and not self._listener.admission.last_answers
+        last = self._listener.admission.last_answers or (self._ended and not self._buffer)
+        keep_alive = self._keep_alive and not last
         self._write(answer, keep_alive=keep_alive)
         if not keep_alive:
             self.close()
@@ -357,6 +400,8 @@ class FastLane(asyncio.Protocol):
         if not self._reading:
             self._reading = True
             self._transport.resume_reading()
+            if not self._ended:
+                self._trust()
         if self._buffer:
             # Not at once: the place that this call had is given back first.
             asyncio.get_running_loop().call_soon(self._pump)
@@ -366,6 +411,9 @@ class FastLane(asyncio.Protocol):
         self._give_back()
         self._write(error_answer(error), keep_alive=False)
         self._buffer.clear()
+        if self._ended:
+            self.close()
+            return
         self._state = State.LINGER
         self._since = self._listener.clock()
         if self._transport.can_write_eof():
@@ -412,3 +460,5 @@ class FastLane(asyncio.Protocol):
         self._slow = self._listener.slow_lane()
         self._slow.connection_made(self._transport)
         self._slow.data_received(data)
+        if self._ended and not self._slow.end_input():
+            self._transport.close()
