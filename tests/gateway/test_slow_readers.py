@@ -1,17 +1,35 @@
 """Clients that do not take their answers: what is kept for one is bounded, and so is its time."""
 
 import asyncio
+import math
+import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
 from funclet.gateway.fastlane import FastLane
 from funclet.gateway.gateway import Gateway
 from funclet.gateway.settings import ListenerLimits
-from support.gateway import invoke_bytes, request, until
+from support.gateway import (
+    FakeStarter,
+    Received,
+    Reply,
+    exchange,
+    invoke_bytes,
+    metrics,
+    read_answer,
+    request,
+    until,
+)
 from support.wire import Wire
 
 LIMITS = ListenerLimits()
+MEGABYTE = 1024 * 1024
+LARGE = b'"' + b"a" * 6 * MEGABYTE + b'"'
+#: of answers that nobody takes, a few fit, beside what the kernel has of each
+ROOM = 12 * MEGABYTE
 
 
 @pytest.fixture
@@ -30,7 +48,8 @@ async def lane(gateway: Gateway, wire: Wire) -> AsyncIterator[FastLane]:
 
 
 def now() -> float:
-    return asyncio.get_running_loop().time()
+    """The loop's time in whole seconds, which add up exactly."""
+    return float(math.ceil(asyncio.get_running_loop().time()))
 
 
 async def test_who_takes_no_answers_gets_no_more_work_done(
@@ -70,13 +89,31 @@ async def test_a_rest_of_an_answer_that_is_never_taken_does_not_keep_a_closed_co
     assert cut == [False, False, True]
 
 
-async def test_who_takes_an_answer_slowly_keeps_its_connection(lane: FastLane, wire: Wire) -> None:
+async def test_who_takes_an_answer_slowly_keeps_its_connection_for_as_long_as_a_request_may_take(
+    lane: FastLane, wire: Wire
+) -> None:
     lane.data_received(invoke_bytes())
     await until(lambda: b"200 OK" in wire.written)
     begun = now()
-    for step in range(100):
-        wire.unsent = 100 - step
-        lane.sweep(begun + step * (LIMITS.write_idle - 1))
+    for seconds in range(int(LIMITS.answer)):
+        wire.unsent = 1000 - seconds
+        lane.sweep(begun + seconds)
+    assert not wire.closed
+    wire.unsent -= 1
+    lane.sweep(begun + LIMITS.answer)
+    assert wire.aborted
+
+
+async def test_each_answer_has_that_time_for_itself(lane: FastLane, wire: Wire) -> None:
+    lane.data_received(invoke_bytes())
+    await until(lambda: b"200 OK" in wire.written)
+    begun = now()
+    for step in range(10):
+        wire.unsent = 100_000 - step
+        lane.pause_writing()
+        lane.sweep(begun + step * (LIMITS.answer - 1))
+        wire.unsent = 10_000 - step
+        lane.resume_writing()
     assert not wire.closed
 
 
@@ -120,3 +157,69 @@ async def test_of_a_body_that_nobody_wants_nothing_is_kept(lane: FastLane, wire:
     assert wire.written.startswith(b"HTTP/1.1 400 ")
     lane.data_received(invoke_bytes())
     await until(lambda: b"200 OK" in wire.written)
+
+
+class SlowReader:
+    """A client with next to no room for what it does not read."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def ask(self, headers: dict[str, str]) -> None:
+        """Send a request."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self._port))
+        self.reader, self._writer = await asyncio.open_connection(sock=sock, limit=1024)
+        self._writer.write(invoke_bytes(headers=headers))
+
+    async def take(self) -> int | None:
+        """Read the answer at last: the size of its body, or None where the connection breaks."""
+        try:
+            return len((await read_answer(self.reader)).body)
+        except (ConnectionError, EOFError):
+            return None
+
+    def close(self) -> None:
+        """Leave."""
+        self._writer.close()
+
+
+@pytest.fixture
+async def large(gateway: Gateway, starter: FakeStarter, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    """A gateway with little room, whose function answers much."""
+
+    async def answer(_: Received) -> Reply:
+        return Reply(LARGE)
+
+    starter.behaviour = answer
+    monkeypatch.setattr(gateway.admission, "limits", replace(LIMITS, held_bytes=ROOM))
+    return gateway
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-A": "a", "x-a": "b"}], ids=["fast lane", "aiohttp"])
+async def test_many_clients_that_take_no_answers_hold_no_more_than_may_be_held(
+    large: Gateway, headers: dict[str, str]
+) -> None:
+    most = 0
+    async with AsyncExitStack() as stack:
+        readers = []
+        for _ in range(24):
+            reader = SlowReader(large.port)
+            await reader.ask(headers)
+            stack.callback(reader.close)
+            readers.append(reader)
+            # One after the other, so that who came first is known.
+            await until(lambda: b'funclet_in_flight{function="hello"} 0.0' in metrics(large))
+            await until(lambda: large.admission.requests == 0)
+            most = max(most, large.admission.bytes)
+        assert ROOM / 2 < most <= ROOM
+        # Who takes its answer gets it, whoever else does not.
+        assert len((await exchange(large.port, invoke_bytes(headers=headers))).body) == len(LARGE)
+        taken = [await reader.take() for reader in readers]
+    cut = [size for size in taken if size is None]
+    # Those go that have been at it for longest.
+    assert 0 < len(cut) < 24
+    assert taken == [*cut, *[len(LARGE)] * (24 - len(cut))]
+    await until(lambda: b"funclet_held_bytes 0.0" in metrics(large))

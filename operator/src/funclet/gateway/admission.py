@@ -35,6 +35,15 @@ class Admission:
         self.bytes += size
         return True
 
+    @property
+    def is_over(self) -> bool:
+        """Whether more is held than may be."""
+        return self.bytes > self.limits.held_bytes
+
+    def owe(self, size: int) -> None:
+        """Take in bytes of answers that their clients have not taken, or forget some; they are there, room or not."""
+        self.bytes += size
+
     def leave(self, size: int) -> None:
         """Forget a request that was admitted, and the bytes that it held."""
         self.requests -= 1

@@ -5,7 +5,7 @@ One request at a time per connection, answered in order; what a client pipelines
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from funclet.gateway import http_head
 from funclet.gateway.admission import Admission
+from funclet.gateway.backlog import Backlog
 from funclet.gateway.front import Answer, LambdaFront, error_answer
 from funclet.gateway.http_head import Head
 from funclet.gateway.lobby import Lobby, address_of
@@ -71,6 +72,11 @@ class Listener:
     clock: Callable[[], float]
     #: the Date header's line; renewed by whoever sweeps
     date: str = ""
+    backlog: Backlog = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what the connections alone need."""
+        self.backlog = Backlog(self.admission)
 
 
 class FastLane(asyncio.Protocol):
@@ -109,6 +115,8 @@ class FastLane(asyncio.Protocol):
         self._written = 0
         #: bytes that the client had taken, and since when; None: all of them
         self._taken: tuple[int, float] | None = None
+        #: since when the client is behind with an answer
+        self._behind: float | None = None
 
     # -- what happens on the connection
 
@@ -159,6 +167,7 @@ class FastLane(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lobby.leave(self)
         self._trust()
+        self._listener.backlog.note(self, 0)
         if self._slow is not None:
             self._slow.connection_lost(exc)
             return
@@ -173,12 +182,15 @@ class FastLane(asyncio.Protocol):
         if self._slow is not None:
             self._slow.pause_writing()
         self._full = True
+        self._listener.backlog.note(self, self._transport.get_write_buffer_size())
 
     @override
     def resume_writing(self) -> None:
         if self._slow is not None:
             self._slow.resume_writing()
         self._full = False
+        self._behind = None
+        self._listener.backlog.note(self, self._transport.get_write_buffer_size())
         if self._state is State.IDLE:
             self._rest()
 
@@ -190,8 +202,11 @@ class FastLane(asyncio.Protocol):
         if unsent and not self._takes(unsent, now):
             self.abort()
             return
-        if not unsent:
-            self._taken = None
+        if unsent:
+            self._listener.backlog.note(self, unsent)
+        elif self._taken is not None:
+            self._taken = self._behind = None
+            self._listener.backlog.note(self, 0)
         if self._state is State.IDLE:
             self._sweep_idle(now, unsent)
         elif self._slow is None:
@@ -219,11 +234,13 @@ class FastLane(asyncio.Protocol):
             self.close()
 
     def _takes(self, unsent: int, now: float) -> bool:
-        """Whether the client still takes what is written, with that many bytes to go."""
+        """Whether the client still takes what is written, with that many bytes to go, and is through in time."""
         taken = self._written - unsent
         if self._taken is None or taken != self._taken[0]:
             self._taken = (taken, now)
-        return now - self._taken[1] < self._limits.write_idle
+        if self._behind is None:
+            self._behind = now
+        return now - self._taken[1] < self._limits.write_idle and now - self._behind < self._limits.answer
 
     def close(self) -> None:
         """Close the connection once what is written is sent."""

@@ -258,7 +258,12 @@ class Gateway:
             [((), len(self._lobby.connections))],
         )
         yield "funclet_held_requests", "Requests held by the public listener.", (), [((), held.requests)]
-        yield "funclet_held_bytes", "Bytes of events held by the public listener.", (), [((), held.bytes)]
+        yield (
+            "funclet_held_bytes",
+            "Bytes of events and answers held by the public listener.",
+            (),
+            [((), held.bytes)],
+        )
 
 
 class _Over:

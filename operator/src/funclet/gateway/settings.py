@@ -30,11 +30,14 @@ class ListenerLimits:
     keep_alive: float = 75.0
     #: without a byte of the answer taken by the client
     write_idle: float = 30.0
+    #: from when the client does not take an answer at once until it has taken all but a rest
+    answer: float = 300.0
     #: at most; fewer where the process may not have as many descriptors
     connections: int = 10_000
     #: from one IPv4 address or one /64 of IPv6; behind a proxy that hides its clients, as many as `connections`
     connections_per_address: int = 5_000
     held_requests: int = 10_000
+    #: of events, and of answers that are not taken yet
     held_bytes: int = 256 * 1024 * 1024
     head_bytes: int = 32 * 1024
     head_lines: int = 100
