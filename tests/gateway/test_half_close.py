@@ -9,6 +9,7 @@ from funclet.gateway.gateway import Gateway
 from funclet.gateway.settings import GatewaySettings
 from support.gateway import (
     FakeStarter,
+    FakeSupervisor,
     HttpAnswer,
     Received,
     Reply,
@@ -210,3 +211,31 @@ async def test_an_idle_connection_ends_with_the_clients_half(gateway: Gateway) -
         writer.write_eof()
         assert await rest_of(reader) == []
         writer.close()
+
+
+async def test_a_call_that_had_begun_before_its_client_left_in_init_runs_on(
+    capped: Gateway, starter: FakeStarter, gate: Gate
+) -> None:
+    def not_yet(supervisor: FakeSupervisor) -> None:
+        supervisor.ready = False
+
+    starter.prepare = not_yet
+    _, writer = await asyncio.open_connection("127.0.0.1", capped.port)
+    writer.write(invoke_bytes())
+    await until(lambda: starter.supervisors and starter.supervisors["i0"].running)
+    await leave(writer)
+    supervisor = starter.supervisors["i0"]
+    await until(lambda: len(supervisor.fenced) == 1)
+    assert b'funclet_in_flight{function="hello"} 1.0' in metrics(capped)
+    gate.opened.set()
+    await until(lambda: b'funclet_in_flight{function="hello"} 0.0' in metrics(capped))
+    # What is through init is not asked: its function runs.
+    gate.opened.clear()
+    _, writer = await asyncio.open_connection("127.0.0.1", capped.port)
+    writer.write(invoke_bytes())
+    await until(lambda: supervisor.running)
+    await leave(writer)
+    await until(lambda: b"funclet_connections 0.0" in metrics(capped))
+    gate.opened.set()
+    await until(lambda: b'funclet_in_flight{function="hello"} 0.0' in metrics(capped))
+    assert len(supervisor.fenced) == 1

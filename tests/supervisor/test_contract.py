@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.supervisor import REVISION, wait_for
+from support.supervisor import REVISION, Gateway, wait_for
 
 if TYPE_CHECKING:
     from supervisor.conftest import Functions
@@ -311,3 +311,44 @@ def test_of_the_supervisors_descriptors_the_function_holds_its_connection_and_it
     assert told.pop("0") == "/dev/null"
     assert told.pop("1") == told.pop("2")
     assert sorted(link.partition(":")[0] for link in told.values()) == ["pipe", "socket"]
+
+
+#: comes through init once the file "go" is there; keeps the events that reach it
+WAITS = """
+import os, time
+while not os.path.exists("go"): time.sleep(0.01)
+def handler(event, context):
+    open("events", "a").write(f"{event} ")
+    return event
+"""
+
+
+def fence(gateway: Gateway, token: str) -> str:
+    """What a supervisor says of a call."""
+    return gateway.request("POST", "/fence", x_funclet_token=token).headers["x-funclet-call"]
+
+
+def test_an_event_that_waits_for_init_is_withdrawn_by_its_fence(functions: Functions) -> None:
+    supervisor = functions.python(WAITS)
+    with supervisor.gateway() as gateway, supervisor.gateway() as other:
+        token = gateway.send_invoke(b"1")
+        wait_for(lambda: other.invoke().not_started == "busy")
+        assert fence(other, token) == "refused"
+        assert gateway.answer().not_started == "refused"
+        assert gateway.invoke(b"1", x_funclet_token=token).not_started == "refused"
+        gateway.send_invoke(b"2")
+        (supervisor.folder / "go").touch()
+        assert gateway.answer().json == 2
+    assert (supervisor.folder / "events").read_text() == "2 "
+
+
+def test_a_withdrawn_event_does_not_keep_an_instance_that_drains(functions: Functions) -> None:
+    supervisor = functions.python(WAITS)
+    with supervisor.gateway() as gateway, supervisor.gateway() as other:
+        token = gateway.send_invoke(b"1")
+        wait_for(lambda: other.invoke().not_started == "busy")
+        supervisor.terminate()
+        wait_for(lambda: other.invoke().not_started == "draining")
+        assert fence(other, token) == "refused"
+        assert gateway.answer().not_started == "refused"
+    assert supervisor.exit_status() == 0

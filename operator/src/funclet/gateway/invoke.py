@@ -58,6 +58,8 @@ _DYING = 0.5
 _RESENDS = 10
 #: what a supervisor says that runs another gateway's call, and the most seconds until it is asked again
 _BUSY = "busy"
+#: what it says of a call that it was forbidden to start
+_REFUSED = "refused"
 _LONGEST_VISIT = 1.0
 
 
@@ -230,6 +232,13 @@ class Call:
         if waiter is not None:
             self._slots.abandon(waiter)
             self._finish(unavailable("The caller left."), name="abandoned")
+        place = self._place
+        if place is not None and not place.proven:
+            self._invoker.spawn(self._withdraw(place))
+
+    async def _withdraw(self, place: Place) -> None:
+        """Forbid an event to start that may wait for init: the place is free once the call is answered with that."""
+        await fence(place.link.instance.address, "", self._token, place.link.trust)
 
     # -- places
 
@@ -298,11 +307,18 @@ class Call:
             self._finish(result.result)
         elif isinstance(result, NotStarted) and result.reason == _BUSY and self._may_be_occupied(place):
             self._go_elsewhere(place)
+        elif isinstance(result, NotStarted) and result.reason == _REFUSED and self._done is None:
+            self._withdrawn(place)
         elif isinstance(result, NotStarted):
             self._again(place, BreakPoint.NOT_STARTED)
         elif isinstance(result, Unintelligible):
             self._slots.discard(place)
             self._finish(service_error("The instance answered outside its contract."))
+
+    def _withdrawn(self, place: Place) -> None:
+        """Keep an instance whose event was taken back: it goes on with init, and is there for the next call."""
+        self._finish(unavailable("The caller left."), name="abandoned")
+        self._slots.vacate(place)
 
     def _may_be_occupied(self, place: Place) -> bool:
         """Whether the gateway that was home before may have a call there; it is over when its time is."""

@@ -92,6 +92,11 @@ def format_result(result: Result) -> bytes:
     )
 
 
+def _not_started(reason: str) -> bytes:
+    head = b"HTTP/1.1 %b\r\nx-funclet-not-started: %b\r\ncontent-length: 0\r\n\r\n"
+    return head % (_UNAVAILABLE, reason.encode())
+
+
 def _readiness(*, ready: bool, init_error: bytes | None) -> bytes:
     if init_error is None:
         return b"HTTP/1.1 %b\r\ncontent-length: 0\r\n\r\n" % (b"200 OK" if ready else _UNAVAILABLE)
@@ -206,7 +211,7 @@ class GatewayConnection(Stream):
         if call is None:
             return
         if self._running:
-            call.reply = None
+            call.reply = call.refuse = None
         else:
             self._host.withdraw(call.token)
 
@@ -259,7 +264,7 @@ class GatewayConnection(Stream):
         token = headers[b"x-funclet-token"]
         reason = self._host.admit(headers.get(b"x-funclet-revision", b""), token)
         if reason is not None:
-            self._say(_UNAVAILABLE, b"x-funclet-not-started: %b\r\n" % reason.encode())
+            self.send(_not_started(reason))
             return
         self._call = Call(
             token,
@@ -274,6 +279,7 @@ class GatewayConnection(Stream):
         if call is not None:
             call.event = data
             call.reply = self._reply
+            call.refuse = self._refuse_call
             self._running = True
             self._keep_alive = head.keep_alive
             self._host.submit(call)
@@ -299,9 +305,15 @@ class GatewayConnection(Stream):
             self._say(b"404 Not Found")
 
     def _reply(self, result: Result) -> None:
+        self._over(format_result(result))
+
+    def _refuse_call(self) -> None:
+        self._over(_not_started("refused"))
+
+    def _over(self, answer: bytes) -> None:
         self._running = False
         self._call = None
-        self.send(format_result(result))
+        self.send(answer)
         if not self._keep_alive:
             self.close_after_sending()
             return

@@ -111,7 +111,18 @@ class Instance:
         """Whether a call has started; if it has not, it never will."""
         if self._reserved == token:
             self.abandon(token)
+        invocation = self._invocation
+        if invocation is not None and invocation.call.token == token and invocation.phase is Phase.WAITING:
+            self._take_back(invocation)
         return self._fence.ask(token, self._loop.now)
+
+    def _take_back(self, invocation: Invocation) -> None:
+        """Give up an event that the runtime has not seen; init goes on."""
+        self._invocation = None
+        self._fence.withdraw(invocation.call.token)
+        if invocation.call.refuse is not None:
+            invocation.call.refuse()
+        self._end_if_drained()
 
     def retire(self) -> None:
         """Refuse new work from now on."""

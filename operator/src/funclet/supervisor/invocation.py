@@ -25,7 +25,7 @@ class Phase:
 class Call:
     """What a gateway asked for, as it came."""
 
-    __slots__ = ("event", "headers", "reply", "request_id", "tail", "token")
+    __slots__ = ("event", "headers", "refuse", "reply", "request_id", "tail", "token")
 
     def __init__(self, token: bytes, request_id: str, headers: dict[bytes, bytes], *, tail: bool) -> None:
         self.token = token
@@ -35,6 +35,8 @@ class Call:
         self.event = b""
         #: takes the answer; None once the caller has gone
         self.reply: Callable[[Result], None] | None = None
+        #: tells instead that it never ran and never will; None as well
+        self.refuse: Callable[[], None] | None = None
 
 
 class Result:
