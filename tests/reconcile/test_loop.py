@@ -1,15 +1,12 @@
 """The loop over the local store: what comes out, and that no failure of any verb changes it."""
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from funclet.kube.port import KubePort
 from funclet.local.kube.store import LocalKube
 from funclet.plan import reasons
 from funclet.plan.archive import zip_of
@@ -18,60 +15,12 @@ from funclet.plan.plan import Key
 from funclet.plan.revision import Revision
 from funclet.plan.routes import FunctionRoute, Unavailable
 from funclet.reconcile.loop import Reconciler
-from funclet.reconcile.queue import KeyQueue
-from funclet.reconcile.sources import BlobCode
 from funclet.store.blobs import DirectoryBlobs
 from support.kubes import FlakyKube, until
-from support.objects import PLATFORM, alias_manifest, function_manifest, version_manifest
+from support.loops import GREET, Instances, ready, running, settled
+from support.objects import alias_manifest, function_manifest, version_manifest
 
 INLINE = hashlib.sha256(zip_of({"app.py": "x"})).hexdigest()
-GREET = Key("Function", "default", "greet")
-
-
-class Instances:
-    """What the gateway would tell."""
-
-    def __init__(self) -> None:
-        self.states: dict[str, RevisionState] = {}
-
-    def revisions(self, namespace: str, function: str) -> Mapping[str, RevisionState]:
-        assert (namespace, function) == ("default", "greet")
-        return self.states
-
-
-@asynccontextmanager
-async def running(
-    kube: KubePort, tmp_path: Path, instances: Instances | None = None, **more: Any
-) -> AsyncIterator[Reconciler]:
-    """A reconciler at work on the store."""
-    reconciler = Reconciler(
-        kube,
-        PLATFORM,
-        BlobCode(DirectoryBlobs(tmp_path / "blobs")),
-        instances or Instances(),
-        queue=KeyQueue(first_retry=0.001, longest_retry=0.01),
-        **more,
-    )
-    task = asyncio.create_task(reconciler.run())
-    try:
-        yield reconciler
-    finally:
-        reconciler.stop()
-        await task
-
-
-def ready(kube: LocalKube, key: Key) -> str | None:
-    """Reason of the Ready condition of an object, if it has been decided."""
-    try:
-        status = kube.table.live(key).object.get("status", {})
-    except LookupError:
-        return None
-    return next((each["reason"] for each in status.get("conditions", ()) if each["type"] == "Ready"), None)
-
-
-async def settled(kube: LocalKube, reconciler: Reconciler, *keys: Key) -> None:
-    """Wait until nothing is left to do and the objects are Ready."""
-    await until(lambda: reconciler.idle and all(ready(kube, key) == reasons.READY for key in keys))
 
 
 async def outcome(kube: LocalKube) -> list[Any]:
@@ -167,7 +116,7 @@ async def test_one_object_that_always_fails_delays_no_other(tmp_path: Path) -> N
             lambda: ready(inner, Key("Function", "default", "other")) == reasons.READY and len(told) > 3
         )
         assert {key for key, _ in told} == {GREET}
-    failures = [each.event for each in inner.events(GREET) if each.event.reason == reasons.RECONCILE_FAILED]
+    failures = [each.event for each in inner.events(GREET) if each.event.reason == reasons.WRITE_REFUSED]
     assert len(failures) == 1
 
 

@@ -178,6 +178,14 @@ class FunctionStatus(ApiModel):
     last_version: Annotated[
         int, Field(description="The highest version number ever given out.", ge=0, le=2**53)
     ] = 0
+    unused_version: Annotated[
+        int | None,
+        Field(
+            description="The last number given out, where its version was refused: the next publish takes it.",
+            ge=1,
+            le=2**53,
+        ),
+    ] = None
     publication: Annotated[Publication | None, Field(description="The latest publish.")] = None
     function_arn: Annotated[
         str | None, Field(description="The function's ARN, without qualifier.", max_length=512)

@@ -3,16 +3,16 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from funclet.kube.cluster_port import ClusterPort
+from funclet.kube.cluster_port import ClusterPort, UnreachableError
 from funclet.kube.leadership import Leadership
-from funclet.kube.port import Change, KubeError, Object
+from funclet.kube.port import Change, Object
 from funclet.plan.plan import Event, Key
 
 #: seconds since the last renewal within which a write is begun: well before another may hold the Lease
 FRESH = 10.0
 
 
-class NotLeadingError(KubeError):
+class NotLeadingError(UnreachableError):
     """Another operator leads, or nobody knows who does; the write is tried again later."""
 
     status, reason = 503, "NotLeading"

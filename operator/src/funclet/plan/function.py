@@ -13,8 +13,9 @@ from funclet.plan.conditions import Mark, Verdict, active, conditions, mark_tran
 from funclet.plan.labels import function_selector
 from funclet.plan.observed import FunctionObserved, RevisionState
 from funclet.plan.owners import made_by, older, owner_reference
-from funclet.plan.plan import Event, Plan
+from funclet.plan.plan import Event, Key, Plan
 from funclet.plan.publish import Publishing, plan_publish, surplus_versions
+from funclet.plan.refusals import Refused, refused_verdict
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.revisions import latest_revision
 from funclet.plan.routes import Unavailable
@@ -88,13 +89,14 @@ def _serving(
     publishing = plan_publish(function, observed, latest)
     follow = _follow(function, observed, publishing)
     serving = serving_revision(function.status.serving_revision, latest.key, observed.revisions)
-    verdict = _verdict(function, latest, serving, observed.revisions)
+    verdict = _verdict(function, latest, serving, observed)
     made = publishing.last_version if publishing.manifest is not None else None
     named = () if follow.version is None else (follow.version,)
     gone = surplus_versions(function, observed, made=made, named=named)
     status = _status(function, observed, verdict, follow.marks, now).model_copy(
         update={
             "last_version": publishing.last_version,
+            "unused_version": publishing.unused,
             "publication": publishing.publication,
             "function_arn": function_arn(platform, function.metadata.namespace, function.lambda_name),
             "code_sha256": latest.code_sha256,
@@ -104,7 +106,9 @@ def _serving(
         }
     )
     # The publication is told only when the version is there.
-    reserved = function.status.model_copy(update={"last_version": publishing.last_version})
+    reserved = function.status.model_copy(
+        update={"last_version": publishing.last_version, "unused_version": None}
+    )
     return Plan(
         deletes=gone,
         status_before=_dump(reserved) if made is not None else None,
@@ -122,14 +126,14 @@ def _serving(
     )
 
 
-def _verdict(
-    function: Function, latest: Revision, serving: str, states: Mapping[str, RevisionState]
-) -> Verdict:
-    failure = states.get(latest.key, _NOT_STARTED).failure
+def _verdict(function: Function, latest: Revision, serving: str, observed: FunctionObserved) -> Verdict:
+    failure = observed.revisions.get(latest.key, _NOT_STARTED).failure
     if failure is not None:
         still = "" if serving == latest.key else f"; revision {serving} goes on serving"
         reason = failure.reason or reasons.REVISION_FAILED
         return Verdict("Stalled", reason, f"revision {latest.key} cannot start: {failure.message}{still}")
+    if (refused := refused_verdict(observed.refused)) is not None:
+        return refused
     if serving != latest.key:
         message = f"revision {latest.key} is starting; {serving} serves until it is ready"
         return Verdict("Reconciling", reasons.REVISION_STARTING, message)
@@ -177,8 +181,16 @@ def _follow(function: Function, observed: FunctionObserved, publishing: Publishi
     mark = Mark("AliasFollows", "True", reasons.ALIAS_MOVED, f"{name} is at version {newest}")
     if there is not None and there.spec.version == newest:
         return _Follow(newest, marks=(mark,))
+    if (refused := _refused_alias(function, observed, name)) is not None:
+        mark = Mark("AliasFollows", "False", refused.why.reason, refused.why.message)
+        return _Follow(newest, marks=(mark,))
     moved = Event("Normal", reasons.ALIAS_MOVED, f"alias {name} moves to version {newest}")
     return _Follow(newest, _alias_manifest(function, name, newest), (mark,), (moved,))
+
+
+def _refused_alias(function: Function, observed: FunctionObserved, name: str) -> Refused | None:
+    meta = function.metadata
+    return observed.refused.get(Key("Alias", meta.namespace, names.alias_name(meta.name, name)))
 
 
 def _alias_manifest(function: Function, name: str, version: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from funclet.plan.conditions import Verdict, active, conditions, transition
 from funclet.plan.observed import RevisionState, VersionObserved
 from funclet.plan.owners import older, owned_by, owner_reference
 from funclet.plan.plan import Plan
+from funclet.plan.refusals import refused_verdict
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.revisions import version_revision
 from funclet.plan.routes import Unavailable
@@ -42,7 +43,7 @@ def plan_version(version: FunctionVersion, observed: VersionObserved, platform: 
     }
     return _said(
         version,
-        _verdict(revision, observed.revisions),
+        _verdict(revision, observed),
         fields,
         now,
         applies=() if owned_by(function, version) else (_adoption(version, function),),
@@ -96,13 +97,15 @@ def _revision_fields(
     return {"revision": revision.key, "instances": states.get(revision.key, _NOT_STARTED).instances}
 
 
-def _verdict(revision: Revision | Unavailable, states: Mapping[str, RevisionState]) -> Verdict:
+def _verdict(revision: Revision | Unavailable, observed: VersionObserved) -> Verdict:
     if isinstance(revision, Unavailable):
         return verdict_of(revision)
-    failure = states.get(revision.key, _NOT_STARTED).failure
+    failure = observed.revisions.get(revision.key, _NOT_STARTED).failure
     if failure is not None:
         reason = failure.reason or reasons.REVISION_FAILED
         return Verdict("Stalled", reason, f"revision {revision.key} cannot start: {failure.message}")
+    if (refused := refused_verdict(observed.refused)) is not None:
+        return refused
     warning = f"; {revision.runtime.warning}" if revision.runtime.warning else ""
     return Verdict("Ready", reasons.READY, f"version {revision.version} can be called{warning}")
 

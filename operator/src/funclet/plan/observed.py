@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from funclet.api.alias import Alias
 from funclet.api.function import Function
 from funclet.api.function_version import FunctionVersion
+from funclet.plan.refusals import Refusals
 from funclet.plan.routes import Unavailable
 
 
@@ -42,6 +43,8 @@ class FunctionObserved:
     rivals: tuple[Function, ...] = ()
     #: of all its revisions, by key
     revisions: Mapping[str, RevisionState] = field(default_factory=dict)
+    #: what could not be written for it
+    refused: Refusals = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class VersionObserved:
     #: other FunctionVersions of the same function and number
     rivals: tuple[FunctionVersion, ...] = ()
     revisions: Mapping[str, RevisionState] = field(default_factory=dict)
+    #: what could not be written for it
+    refused: Refusals = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Publishing: when $LATEST becomes a numbered version, and which number that is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from funclet.api.base import API_VERSION
@@ -30,29 +30,36 @@ class Publishing:
     #: the FunctionVersion to make
     manifest: Mapping[str, Any] | None = None
     events: tuple[Event, ...] = ()
+    #: `last_version`, where there surely never was a version of this number
+    unused: int | None = None
 
 
 def plan_publish(function: Function, observed: FunctionObserved, latest: Revision) -> Publishing:
     """Decide whether a version is due, because a setting changed (Auto) or because somebody asks for one.
 
     A user's own version that has not been admitted or refused yet is waited for: the number given out
-    here would decide about it.
+    here would decide about it. So is one that the API server refused, until it is tried again.
     """
     before = function.status.publication
     if any(is_undecided(version, function) for version in observed.versions):
-        return Publishing(function.status.last_version, before)
+        return Publishing(function.status.last_version, before, unused=_unused(function, observed))
     versions = admitted(observed.versions, function)
     last = max(function.status.last_version, *versions, 0)
+    refused = observed.refused.get(_version_key(function, last))
+    if refused is not None and last not in versions:
+        return Publishing(last, before, unused=last if refused.surely else None)
     request = _open_request(function)
+    unused = _unused(function, observed)
+    unused = unused if unused == last else None
     if request is None and function.spec.publish != "Auto":
-        return Publishing(last, before)
+        return Publishing(last, before, unused=unused)
     content = settings_hash(latest.settings, latest.code_sha256)
     newest = next(reversed(versions.values()), None)
     if newest is not None and settings_hash(newest.spec, newest.spec.code_sha256) == content:
-        return _answer_unchanged(newest, content, request, last, before)
+        return replace(_answer_unchanged(newest, content, request, last, before), unused=unused)
     if request is None and before is not None and before.settings_hash == content:
         # Its version was deleted; only a change, or a request, makes another.
-        return Publishing(last, before)
+        return Publishing(last, before, unused=unused)
     return _answer_new(function, latest, content, request, next_number(function, observed))
 
 
@@ -60,14 +67,28 @@ def next_number(function: Function, observed: FunctionObserved) -> int:
     """Give a number above every one that was ever used, as far as anything remembers.
 
     An alias to a version that is nowhere to be found speaks of one that was lost, so its number is used;
-    but before the first version of all, an alias to "1" waits for that one (designs/0002).
+    but before the first version of all, an alias to "1" waits for that one (designs/0002). A number whose
+    version was refused is given again.
     """
     named = (name for alias in observed.aliases for name in named_versions(alias))
     waited_for = {int(number) for number in named if number.isdecimal()}
     used = {function.status.last_version, *(int(version.spec.version) for version in observed.versions)}
     if used == {0} and waited_for == {1}:
         return 1
-    return max(used | waited_for) + 1
+    highest = max(used | waited_for)
+    return highest if highest == _unused(function, observed) else highest + 1
+
+
+def _unused(function: Function, observed: FunctionObserved) -> int | None:
+    """Give the last number, where its version was refused and nobody else made one of it since."""
+    number = function.status.unused_version
+    taken = {int(version.spec.version) for version in observed.versions}
+    return number if number == function.status.last_version and number not in taken else None
+
+
+def _version_key(function: Function, number: int) -> Key:
+    meta = function.metadata
+    return Key("FunctionVersion", meta.namespace, names.version_name(meta.name, str(number)))
 
 
 def _open_request(function: Function) -> str | None:

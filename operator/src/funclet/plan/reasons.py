@@ -58,6 +58,8 @@ ALIAS_MOVED = "AliasMoved"
 #: what was planned could not be done; it is tried again
 RECONCILE_FAILED = "ReconcileFailed"
 
+#: the API server refuses what Funclet would write: an admission policy, a webhook, a missing right
+WRITE_REFUSED = "WriteRefused"
 #: an object has the name of one of Funclet's and belongs to somebody else; it is left alone
 NOT_OWNED = "NotOwned"
 #: an object of the same name is on its way out

@@ -8,10 +8,10 @@ from typing import Any, Final, Protocol, TypeVar
 
 from funclet.api.function import Function
 from funclet.api.function_version import FunctionVersion
-from funclet.kube.cluster_port import ForbiddenError
+from funclet.kube.cluster_port import UnreachableError
 from funclet.kube.informer import OWNER, Index, Informer
 from funclet.kube.objects import key_of
-from funclet.kube.port import ConflictError, InvalidError, KubeError, NotFoundError, Object
+from funclet.kube.port import ConflictError, KubeError, NotFoundError, Object
 from funclet.plan import reasons
 from funclet.plan.children import Children, ChildrenObserved, needed, plan_children
 from funclet.plan.ended_pods import Streak, plan_ended
@@ -23,7 +23,7 @@ from funclet.plan.pod_state import revision_state
 from funclet.plan.pods import counts, is_ready, seconds_since
 from funclet.plan.revision import Revision
 from funclet.plan.routes import Unavailable
-from funclet.plan.shown import shown
+from funclet.reconcile.refusals import why_refused
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -117,8 +117,10 @@ class ChildrenKeeper:
             with contextlib.suppress(NotFoundError):
                 self._strangers[owner][key] = await self._kube.get(key)
             return _FOUND_OUT
-        except (ForbiddenError, InvalidError) as error:
-            why = _why_denied(key, error)
+        except UnreachableError:
+            raise
+        except KubeError as error:
+            why = why_refused(key, "made", error)
             known = denied.get(key.name) == why
             denied[key.name] = why
             return _IN_VAIN if known else _FOUND_OUT
@@ -189,11 +191,6 @@ def _look_at_starting(pods: Iterable[Object], now: str) -> float | None:
         if counts(pod) and not is_ready(pod)
     ]
     return min(max(_STARTING, min(ages) / 2), _STARTING_LONG) if ages else None
-
-
-def _why_denied(key: Key, error: KubeError) -> Unavailable:
-    reason = reasons.QUOTA_EXCEEDED if "quota" in str(error) else reasons.REVISION_FAILED
-    return Unavailable(reason, shown(f"{key.kind} {key.name} cannot be made: {error}"))
 
 
 def _owner(manifest: Mapping[str, Any]) -> Key:

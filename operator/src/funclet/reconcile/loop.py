@@ -1,26 +1,33 @@
-"""The loop: read, plan, delete, status_before, apply, route, status if it differs, events."""
+"""The loop: read, plan, delete, status_before, apply, route, status if it differs, events.
+
+What is refused on the way is planned around: the look goes on without it, and the status says so.
+"""
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from funclet.api.alias import Alias
 from funclet.api.function import Function
 from funclet.api.function_version import FunctionVersion
 from funclet.kube.clock import timestamp
+from funclet.kube.cluster_port import UnreachableError
 from funclet.kube.objects import controller_uid, key_of
-from funclet.kube.port import ConflictError, KubePort, NotFoundError, Object
+from funclet.kube.port import ConflictError, KubeError, KubePort, NotFoundError, Object
 from funclet.plan import reasons
 from funclet.plan.plan import Event, Key, Plan
+from funclet.plan.refusals import Refused
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.route_table import build_route, keep_serving
 from funclet.plan.routes import LATEST, FunctionRoute
+from funclet.plan.shown import shown
 from funclet.plan.status import GATEWAYS_FIELDS
 from funclet.reconcile.children import KINDS, ChildrenKeeper
 from funclet.reconcile.planning import Planning
 from funclet.reconcile.queue import KeyQueue
+from funclet.reconcile.refusals import NotOwnedError, RefusedWrites, refused
 from funclet.reconcile.related import related
 from funclet.reconcile.route_keeper import OnRoute, RouteKeeper
 from funclet.reconcile.sources import CodeSource, NoRevisions, RevisionStates
@@ -36,8 +43,25 @@ def _own(status: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in status.items() if name not in GATEWAYS_FIELDS}
 
 
-class NotOwnedError(ConflictError):
-    """An object of the name that a child needs is somebody else's; it is never adopted."""
+@dataclass(slots=True)
+class _Look:
+    """What one look at an object has come to."""
+
+    #: what is not tried again yet, and what was refused in this look
+    refused: dict[Key, Refused]
+    #: what was written, or tried
+    tried: set[Key] = field(default_factory=set)
+    #: what refused it
+    errors: list[KubeError] = field(default_factory=list)
+    #: seconds
+    requeue: list[float] = field(default_factory=list)
+
+    def begins(self, key: Key) -> bool:
+        """Whether an object is to be written now: once in a look, and not before its time."""
+        if key in self.refused or key in self.tried:
+            return False
+        self.tried.add(key)
+        return True
 
 
 class Reconciler:
@@ -69,6 +93,7 @@ class Reconciler:
         self._now = now
         self._on_error = on_error
         self._queue = queue or KeyQueue()
+        self._refusals = RefusedWrites()
         world = World(self.informer)
         self._planning = Planning(world, platform, code, revisions or NoRevisions(), children)
         self._routes = RouteKeeper(world, self._build_route, on_route)
@@ -166,53 +191,88 @@ class Reconciler:
                 self._on_error(key, error, delay)
             if first:
                 with contextlib.suppress(Exception):
-                    await self._kube.record(key, Event("Warning", reasons.RECONCILE_FAILED, str(error)))
+                    await self._kube.record(
+                        key, Event("Warning", reasons.RECONCILE_FAILED, shown(str(error)))
+                    )
         else:
             self._queue.forget(key)
             if requeue_after is not None:
                 self._queue.add_after(key, requeue_after)
 
     async def reconcile(self, key: Key) -> float | None:
-        """Do what the plan for this object says; gives the seconds after which to look again."""
+        """Do what the plan for this object says; gives the seconds after which to look again.
+
+        What the API server refuses is told in the status, stops nothing else, and is tried again later.
+        """
         if self._children is not None:
             await self._children.look_again(key)
         before = self.informer.get(key)
-        plan = await self._planning.plan(key, self._now())
+        look = _Look(self._refusals.standing(before) if before is not None else {})
+        plan = await self._planning.plan(key, self._now(), look.refused)
+        while plan is not None and before is not None and not await self._carry_out(key, plan, look):
+            plan = await self._planning.plan(key, self._now(), look.refused)
         if plan is None or before is None:
+            self._refusals.forget(key)
             return None
-        await self._delete(plan)
-        if plan.status_before is not None:
-            await self._write_status(key, plan.status_before)
-        requeue = [plan.requeue_after] if plan.requeue_after is not None else []
-        if self._children is not None and plan.creates:
-            requeue += await self._create(self._children, plan.creates)
-        for manifest in plan.applies:
-            await self._apply(manifest)
         # A status says what can be called, so the route comes first.
         self._routes.refresh(key, self.informer.get(key))
         if plan.status is not None:
             await self._write_status(key, plan.status)
         for event in plan.events:
             await self._kube.record(key, event)
-        return min(requeue, default=None)
+        again = self._refusals.keep(before, look.refused, look.tried)
+        for error in look.errors if self._on_error is not None else ():
+            self._on_error(key, error, again or 0.0)
+        waits = (plan.requeue_after, again, *look.requeue)
+        return min((wait for wait in waits if wait is not None), default=None)
 
-    async def _create(self, children: ChildrenKeeper, creates: Sequence[Mapping[str, Any]]) -> list[float]:
-        """Make children; gives when to look again, where one cannot be made."""
-        requeue = []
+    async def _carry_out(self, key: Key, plan: Plan, look: "_Look") -> bool:
+        """Write what the plan says but for the status; False once something is refused: the plan is another then."""
+        for gone in plan.deletes:
+            if not await self._delete(gone, look):
+                return False
+        if plan.status_before is not None:
+            await self._write_status(key, plan.status_before)
+        if self._children is not None:
+            await self._create(self._children, plan.creates, look)
+        for manifest in plan.applies:
+            if not await self._apply(manifest, look):
+                return False
+        return True
+
+    async def _create(
+        self, children: ChildrenKeeper, creates: Sequence[Mapping[str, Any]], look: "_Look"
+    ) -> None:
+        """Make children; the next look tells of one that cannot be made."""
         for manifest in creates:
+            if not look.begins(key_of(manifest)):
+                continue
             made = await children.create(manifest)
             if isinstance(made, float):
-                requeue.append(made)
+                look.requeue.append(made)
             else:
                 self.informer.put(made)
-        return requeue
 
-    async def _delete(self, plan: Plan) -> None:
-        for key in plan.deletes:
-            known = self.informer.get(key)
-            if known is not None:
-                with contextlib.suppress(NotFoundError):
-                    await self._kube.delete(key, uid=known["metadata"].get("uid"))
+    async def _delete(self, key: Key, look: "_Look") -> bool:
+        known = self.informer.get(key)
+        if known is None or not look.begins(key):
+            return True
+        try:
+            await self._kube.delete(key, uid=known["metadata"].get("uid"))
+        except (NotFoundError, ConflictError):
+            # It is gone; what has its name by now is another's.
+            return True
+        except KubeError as error:
+            return self._refused(key, "deleted", error, look)
+        return True
+
+    def _refused(self, key: Key, what: str, error: KubeError, look: "_Look") -> bool:
+        """Take note of a refusal; gives False. Raises where nothing at all can be written now."""
+        if isinstance(error, UnreachableError):
+            raise error
+        look.refused[key] = refused(key, what, error)
+        look.errors.append(error)
+        return False
 
     async def _write_status(self, key: Key, status: Mapping[str, Any]) -> None:
         known = self.informer.get(key)
@@ -222,10 +282,16 @@ class Reconciler:
         with contextlib.suppress(NotFoundError):
             self.informer.put(await self._kube.patch_status(key, status, manager=MANAGER))
 
-    async def _apply(self, manifest: Mapping[str, Any]) -> None:
+    async def _apply(self, manifest: Mapping[str, Any], look: "_Look") -> bool:
         key = key_of(manifest)
+        if not look.begins(key):
+            return True
         known = self.informer.get(key)
         maker = controller_uid(manifest)
-        if known is not None and maker is not None and controller_uid(known) != maker:
-            raise NotOwnedError(f"{key.kind} {key.name} exists and is not Funclet's; delete or rename it")
-        self.informer.put(await self._kube.apply(manifest, manager=MANAGER))
+        try:
+            if known is not None and maker is not None and controller_uid(known) != maker:
+                raise NotOwnedError("an object of this name is there and not Funclet's; delete or rename it")
+            self.informer.put(await self._kube.apply(manifest, manager=MANAGER))
+        except KubeError as error:
+            return self._refused(key, "applied", error, look)
+        return True

@@ -15,6 +15,7 @@ from funclet.plan.function import plan_function
 from funclet.plan.function_version import plan_version
 from funclet.plan.observed import AliasObserved, CodeState, FunctionObserved, RevisionState, VersionObserved
 from funclet.plan.plan import Key, Plan
+from funclet.plan.refusals import Refusals
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.revisions import latest_revision, version_revision
 from funclet.plan.routes import Unavailable
@@ -46,8 +47,8 @@ class Planning:
         self._code_source = code_source
         self._revision_states = revision_states
 
-    async def plan(self, key: Key, now: str) -> Plan | None:
-        """Plan for the object as it is now; None where there is none."""
+    async def plan(self, key: Key, now: str, refused: Refusals) -> Plan | None:
+        """Plan for the object as it is now; None where there is none. `refused`: what is not tried again yet."""
         resource = self._world.resource(key)
         match resource:
             case None:
@@ -61,12 +62,12 @@ class Planning:
                 code = await self._find_code(key, resource)
                 latest = latest_revision(resource, code, self._platform)
                 children = self._function_children(resource, latest, now)
-                observed = self._around_function(key, resource, code, now)
+                observed = replace(self._around_function(key, resource, code, now), refused=refused)
                 return with_children(plan_function(resource, observed, self._platform, now), children)
             case FunctionVersion():
                 code = await self._find_code(key, resource)
                 children = self._version_children(resource, code, now)
-                version = self._around_version(key, resource, code, now)
+                version = replace(self._around_version(key, resource, code, now), refused=refused)
                 return with_children(plan_version(resource, version, self._platform, now), children)
             case Alias():
                 return plan_alias(resource, self._around_alias(resource), self._platform, now)
