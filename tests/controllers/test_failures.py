@@ -9,6 +9,7 @@ from funclet.kube.connection import Connection
 from funclet.kube.port import Object
 from funclet.reconcile import children
 from support.operators import Seen, condition, eventually
+from support.pods import of_replica_set
 from support.reconcilers import at_work, reconciler
 
 
@@ -106,7 +107,9 @@ REFUSED = {
 async def pod_of(seen: Seen, deployment: Object, status: Object) -> str:
     """Make a pod of a Deployment, and say of it what a kubelet would."""
     template, name = deployment["spec"]["template"], f"{deployment['metadata']['name']}-pod"
-    metadata = {**template["metadata"], "name": name, "namespace": seen.namespace}
+    made = of_replica_set(deployment["metadata"]["name"])
+    labels = {**template["metadata"]["labels"], **made["labels"]}
+    metadata = {**template["metadata"], **made, "labels": labels, "name": name, "namespace": seen.namespace}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
     await seen.kube.create(pod, manager="kube-controller-manager")
     await seen.merge(name, {"status": status}, "Pod", sub="status", by="kubelet")

@@ -92,4 +92,8 @@ async def test_a_policy_against_changes_of_a_deployment_keeps_no_new_code_from_b
         told = await seen.said("greet", "WriteRefused")
         assert "no changes on Fridays" in condition(told)["message"]
         assert told["status"]["latestRevision"] not in {None, revision}
-        assert "WriteRefused" in await seen.events("greet")
+
+        async def recorded() -> bool:
+            return "WriteRefused" in await seen.events("greet")
+
+        await eventually(recorded)

@@ -8,6 +8,20 @@ REVISION = "greet-latest-x"
 Object = dict[str, Any]
 
 
+def of_replica_set(revision: str) -> Object:
+    """What the metadata of a pod has that a ReplicaSet of the revision's Deployment made."""
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": f"{revision}-6c5f7",
+        "uid": "a-replica-set",
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    labels = {"funclet.dev/revision": revision, "pod-template-hash": "6c5f7"}
+    return {"labels": labels, "ownerReferences": [owner]}
+
+
 def pod(
     name: str = "a",
     *,
@@ -26,14 +40,13 @@ def pod(
         "state": state or {},
         "lastState": last or {},
     }
-    labels = {"funclet.dev/revision": REVISION}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": name,
             "namespace": "default",
-            "labels": labels,
+            **of_replica_set(REVISION),
             "creationTimestamp": created,
             **metadata,
         },

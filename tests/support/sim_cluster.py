@@ -16,6 +16,7 @@ from funclet.plan.plan import Key
 from funclet.plan.revision import Revision
 from funclet.reconcile.world import informer_for
 from support.objects import NOW, function_manifest
+from support.pods import of_replica_set
 
 NODE = "node-1"
 INDEXES = {BY_REVISION: by_revision, BY_FUNCTION: by_function}
@@ -248,8 +249,8 @@ class SimCluster:
                 "name": pod.name,
                 "uid": pod.uid,
                 "creationTimestamp": NOW,
-                "labels": {"funclet.dev/revision": pod.revision},
                 "annotations": {"funclet.dev/function-name": FUNCTION},
+                **of_replica_set(pod.revision),
             },
         }
         pod.object = {

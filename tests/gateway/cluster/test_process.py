@@ -25,6 +25,7 @@ from support.api_server import away
 from support.gateway import exchange, invoke_bytes, until
 from support.objects import SHA, function_manifest, stored
 from support.pod import KEY, POD, UID
+from support.pods import of_replica_set
 from support.sim_cluster import running
 from support.supervisor import Supervisor, python_command, settings_for
 
@@ -87,7 +88,7 @@ def objects() -> list[dict[str, Any]]:
             "name": "greet-1",
             "namespace": "default",
             "uid": UID,
-            "labels": LABELS,
+            **of_replica_set(REVISION),
             "resourceVersion": "3",
         },
         "spec": {"nodeName": "node-1"},

@@ -19,7 +19,8 @@ from funclet.plan.refusals import Refused, refused_verdict
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.revisions import latest_revision
 from funclet.plan.routes import Unavailable
-from funclet.plan.status import GATEWAYS_FIELDS, RETRY_UNAVAILABLE, first_sight, verdict_of
+from funclet.plan.status import GATEWAYS_FIELDS, RETRY_UNAVAILABLE, failed_verdict, first_sight, verdict_of
+from funclet.plan.told_failure import cannot_start
 
 _NOT_STARTED = RevisionState()
 _REFUSED = frozenset({reasons.NAME_TAKEN, reasons.NOT_SUPPORTED})
@@ -51,7 +52,7 @@ def serving_revision(previous: str | None, latest: str, states: Mapping[str, Rev
     """Which revision takes calls to $LATEST.
 
     A changed one takes over when one of its instances is ready, or at once where the one before it has
-    none; where it cannot start, the one before it goes on.
+    none; where it cannot start, the one before it goes on, as long as there is something of it.
     """
     if previous is None or previous == latest or states.get(latest, _NOT_STARTED).ready:
         return latest
@@ -129,9 +130,8 @@ def _serving(
 def _verdict(function: Function, latest: Revision, serving: str, observed: FunctionObserved) -> Verdict:
     failure = observed.revisions.get(latest.key, _NOT_STARTED).failure
     if failure is not None:
-        still = "" if serving == latest.key else f"; revision {serving} goes on serving"
-        reason = failure.reason or reasons.REVISION_FAILED
-        return Verdict("Stalled", reason, f"revision {latest.key} cannot start: {failure.message}{still}")
+        other = None if serving == latest.key else serving
+        return failed_verdict(failure, cannot_start(latest.key, failure, serving=other))
     if (refused := refused_verdict(observed.refused)) is not None:
         return refused
     if serving != latest.key:

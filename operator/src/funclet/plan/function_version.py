@@ -17,7 +17,8 @@ from funclet.plan.refusals import refused_verdict
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.revisions import version_revision
 from funclet.plan.routes import Unavailable
-from funclet.plan.status import GATEWAYS_FIELDS, RETRY_UNAVAILABLE, first_sight, verdict_of
+from funclet.plan.status import GATEWAYS_FIELDS, RETRY_UNAVAILABLE, failed_verdict, first_sight, verdict_of
+from funclet.plan.told_failure import cannot_start
 
 _NOT_STARTED = RevisionState()
 
@@ -102,8 +103,7 @@ def _verdict(revision: Revision | Unavailable, observed: VersionObserved) -> Ver
         return verdict_of(revision)
     failure = observed.revisions.get(revision.key, _NOT_STARTED).failure
     if failure is not None:
-        reason = failure.reason or reasons.REVISION_FAILED
-        return Verdict("Stalled", reason, f"revision {revision.key} cannot start: {failure.message}")
+        return failed_verdict(failure, cannot_start(revision.key, failure))
     if (refused := refused_verdict(observed.refused)) is not None:
         return refused
     warning = f"; {revision.runtime.warning}" if revision.runtime.warning else ""

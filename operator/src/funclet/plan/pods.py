@@ -4,9 +4,30 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from funclet.plan.labels import REVISION
 from funclet.plan.pod import CONTAINER
 
+#: which template a ReplicaSet makes its pods from
+_TEMPLATE = "pod-template-hash"
 _Object = Mapping[str, Any]
+
+
+def revision_of(pod: _Object) -> str | None:
+    """Name the revision that a pod was made for by its Deployment; None for a pod that merely looks like one.
+
+    Anybody may label a pod. That a ReplicaSet of the Deployment made it is said by its owner, whose name is the
+    Deployment's with the hash that the pod is labelled with; ReplicaSets themselves are read by nobody here.
+    """
+    labels = pod["metadata"].get("labels") or {}
+    revision, template = labels.get(REVISION), labels.get(_TEMPLATE)
+    references = pod["metadata"].get("ownerReferences") or ()
+    maker: _Object = next((each for each in references if each.get("controller")), {})
+    is_made = (
+        maker.get("kind") == "ReplicaSet"
+        and str(maker.get("apiVersion")).startswith("apps/")
+        and maker.get("name") == f"{revision}-{template}"
+    )
+    return str(revision) if revision and template and is_made else None
 
 
 def is_leaving(pod: _Object) -> bool:

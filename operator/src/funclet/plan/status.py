@@ -15,7 +15,7 @@ RETRY_UNAVAILABLE = 30.0
 #: what gateways write into a status; whoever writes the rest leaves it alone
 GATEWAYS_FIELDS = {"wanted"}
 
-_WAITED_FOR = frozenset({reasons.CODE_PENDING, reasons.FUNCTION_PENDING})
+_WAITED_FOR = frozenset({reasons.CODE_PENDING, reasons.FUNCTION_PENDING, reasons.CHILD_LEAVING})
 
 
 def first_sight(resource: Function | FunctionVersion | Alias, now: str) -> Plan:
@@ -33,3 +33,8 @@ def first_sight(resource: Function | FunctionVersion | Alias, now: str) -> Plan:
 def verdict_of(why: Unavailable) -> Verdict:
     """Reconciling where it will come by itself, else Stalled."""
     return Verdict("Reconciling" if why.reason in _WAITED_FOR else "Stalled", why.reason, why.message)
+
+
+def failed_verdict(failure: Unavailable, message: str) -> Verdict:
+    """Give the verdict on a revision that does not start; `message` says which."""
+    return verdict_of(Unavailable(failure.reason or reasons.REVISION_FAILED, message))

@@ -4,7 +4,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from funclet.api.function import Function
 from funclet.api.function_version import FunctionVersion
@@ -19,11 +19,14 @@ from funclet.plan.labels import FUNCTION, REVISION
 from funclet.plan.observed import RevisionState
 from funclet.plan.plan import Key
 from funclet.plan.pod_settings import Cluster
-from funclet.plan.pod_state import revision_state
-from funclet.plan.pods import counts, is_ready, seconds_since
+from funclet.plan.pod_state import Told, believed, revision_state
+from funclet.plan.pods import counts, is_ready, revision_of, seconds_since
 from funclet.plan.revision import Revision
-from funclet.plan.routes import Unavailable
+from funclet.plan.told_failure import told_failure
 from funclet.reconcile.refusals import why_refused
+
+if TYPE_CHECKING:
+    from funclet.plan.routes import Unavailable
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -67,8 +70,8 @@ class ChildrenKeeper:
         self._streaks: dict[Key, Mapping[str, Streak]] = {}
         #: by owner: objects of others that have the names of children
         self._strangers: dict[Key, dict[Key, Object]] = defaultdict(dict)
-        #: by namespace and function: what was told last
-        self._told: dict[tuple[str, str], Mapping[str, RevisionState]] = {}
+        #: by namespace and function, then by revision: starts that failed
+        self._told: dict[tuple[str, str], Mapping[str, Told]] = {}
 
     @property
     def indexes(self) -> Mapping[str, Index]:
@@ -92,10 +95,12 @@ class ChildrenKeeper:
         key = _key(owner)
         _keep(self._denied, key, {each: why for each, why in self._denied[key].items() if each in wanted})
         _keep(self._refused, key, {**self._denied.get(key, {}), **children.refused})
+        self._forget_strangers(key, wanted, informer)
         pods = [pod for each in observed.deployments for pod in _pods(informer, key.namespace, each)]
         ended = plan_ended(pods, self._streaks.get(key, {}), now)
         _keep(self._streaks, key, ended.streaks)
-        waits = [children.requeue_after, ended.look_again, _look_at_starting(pods, now)]
+        doubts = [believed(told, now) for told in self._told_of(owner).values()]
+        waits = [children.requeue_after, ended.look_again, _look_at_starting(pods, now), *doubts]
         if any(why.reason == reasons.NOT_OWNED for why in children.refused.values()):
             waits.append(_IN_VAIN)
         return replace(
@@ -143,20 +148,56 @@ class ChildrenKeeper:
         if owner.kind == "Function":
             self._told.pop((owner.namespace, owner.name), None)
 
+    def clear(self) -> None:
+        """Forget all that was found out: somebody else may have led meanwhile."""
+        for known in (self._refused, self._denied, self._streaks, self._strangers, self._told):
+            known.clear()
+
     def states(self, namespace: str, function: str, informer: Informer, now: str) -> dict[str, RevisionState]:
-        """Tell how all revisions of a Function fare, by their keys."""
-        before = self._told.get((namespace, function), {})
+        """Tell how all revisions of a Function of which there is something fare, by their keys."""
+        told = self._believed(namespace, function, informer, now)
+        children = informer.find(_OF_FUNCTION, (namespace, function))
         states: dict[str, RevisionState] = {}
-        for child in informer.find(_OF_FUNCTION, (namespace, function)):
-            if child["kind"] == "Deployment":
-                key = child["metadata"]["name"]
-                pods = _pods(informer, namespace, key)
-                states[key] = revision_state(pods, child, now, before=before.get(key))
-        _keep(self._told, (namespace, function), states.copy())
+        for key in sorted({each["metadata"]["name"] for each in children if each["kind"] in KINDS[:2]}):
+            deployment = informer.get(Key("Deployment", namespace, key))
+            why = told[key].why if key in told else None
+            state = revision_state(_pods(informer, namespace, key), deployment, now, told=why)
+            states[key] = state
+            if state.failure is None:
+                told.pop(key, None)
+            elif state.failure is not why:
+                told[key] = Told(state.failure, now)
+        if informer.get(Key("Function", namespace, function)) is not None:
+            self._told[namespace, function] = {
+                key: each for key, each in told.items() if key in states and believed(each, now) != 0
+            }
         for owner, refused in self._refused.items():
             if owner.namespace == namespace:
-                states |= {key: RevisionState(failure=why) for key, why in refused.items()}
+                for key, why in refused.items():
+                    states[key] = replace(states.get(key, RevisionState()), failure=why)
         return states
+
+    def _believed(self, namespace: str, function: str, informer: Informer, now: str) -> dict[str, Told]:
+        """Give the starts that failed before; what another operator, or this one's last life, told of is in statuses."""
+        told = self._told.get((namespace, function))
+        if told is None:
+            versions = informer.find("of", ("FunctionVersion", namespace, function))
+            owners = (informer.get(Key("Function", namespace, function)), *versions)
+            read = (told_failure(owner) for owner in owners if owner is not None)
+            told = {key: Told(why, now) for key, why in filter(None, read)}
+        return {key: each for key, each in told.items() if believed(each, now) != 0}
+
+    def _forget_strangers(self, owner: Key, wanted: Collection[str], informer: Informer) -> None:
+        """Look no more at what stands in nobody's way, or is told of by a watch."""
+        strangers = self._strangers.get(owner, {})
+        kept = {
+            key: found for key, found in strangers.items() if key.name in wanted and informer.get(key) is None
+        }
+        _keep(self._strangers, owner, kept)
+
+    def _told_of(self, owner: Function | FunctionVersion) -> Mapping[str, Told]:
+        name = owner.metadata.name if isinstance(owner, Function) else owner.spec.function
+        return self._told.get((owner.metadata.namespace, name), {})
 
     def _observed(
         self, owner: Function | FunctionVersion, keys: Collection[str], informer: Informer
@@ -199,7 +240,8 @@ def _owner(manifest: Mapping[str, Any]) -> Key:
 
 
 def _pods(informer: Informer, namespace: str, revision: str) -> list[Object]:
-    return [each for each in informer.find(_OF_REVISION, (namespace, revision)) if each["kind"] == "Pod"]
+    found = informer.find(_OF_REVISION, (namespace, revision))
+    return [each for each in found if each["kind"] == "Pod" and revision_of(each) == revision]
 
 
 def _key(owner: Function | FunctionVersion) -> Key:

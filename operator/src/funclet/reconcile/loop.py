@@ -221,8 +221,9 @@ class Reconciler:
         for event in plan.events:
             await self._kube.record(key, event)
         again = self._refusals.keep(before, look.refused, look.tried)
-        for error in look.errors if self._on_error is not None else ():
-            self._on_error(key, error, again or 0.0)
+        if self._on_error is not None:
+            for error in look.errors:
+                self._on_error(key, error, again or 0.0)
         waits = (plan.requeue_after, again, *look.requeue)
         return min((wait for wait in waits if wait is not None), default=None)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from funclet.kube.port import Object
 from funclet.plan import reasons
-from funclet.plan.labels import REVISION
 from funclet.plan.plan import Key
+from funclet.plan.pods import revision_of
 
 CONTAINER = "function"
 #: what fails a pod before it is bound to a node, and before its container runs
@@ -44,10 +44,10 @@ class PodFacts:
 
 
 def read_pod(pod: Object) -> PodFacts | None:
-    """Read a function pod; None for any other."""
+    """Read a function pod; None for any other, and for one that somebody else labelled so."""
     metadata = pod["metadata"]
-    revision = (metadata.get("labels") or {}).get(REVISION)
-    if pod.get("kind") != "Pod" or not revision:
+    revision = revision_of(pod) if pod.get("kind") == "Pod" else None
+    if revision is None:
         return None
     status = pod.get("status") or {}
     state = _container_state(status)
