@@ -1,5 +1,6 @@
 """The record and the Deployment of a revision: made when wanted, put back, never taken from others, removed at last."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -127,6 +128,27 @@ async def test_what_a_person_added_is_taken_away(connection: Connection, namespa
             revision, lambda found: len(found["spec"]["template"]["spec"]["containers"]) == 1, "Deployment"
         )
     assert healed["spec"]["replicas"] == 0
+
+
+async def test_a_deployment_that_was_edited_and_deleted_at_once_comes_back_without_instances(
+    seen: Seen,
+) -> None:
+    """The edit is put back when the Deployment is gone already: that must not make another, of one instance."""
+    name = seen.new()
+    await seen.apply(seen.function(name))
+    revision = (await seen.deployed(name))["metadata"]["name"]
+    replicas = []
+    for _ in range(12):
+        uid = (await seen.get(revision, "Deployment"))["metadata"]["uid"]
+        await seen.merge(revision, {"spec": {"progressDeadlineSeconds": 77}}, "Deployment")
+        await seen.kube.delete(seen.key(revision, "Deployment"))
+        again = await seen.until(revision, _is_another(uid), "Deployment")
+        replicas.append(again["spec"]["replicas"])
+    assert replicas == [0] * 12
+
+
+def _is_another(uid: str) -> Callable[[Object], bool]:
+    return lambda found: bool(found["metadata"]["uid"] != uid)
 
 
 @pytest.mark.parametrize("labelled", [True, False], ids=["with our label", "without"])

@@ -86,6 +86,26 @@ def test_a_changed_deployment_is_put_back_without_its_scale() -> None:
     assert "miner" not in namespace.deployment["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
+def test_what_is_put_back_is_this_very_deployment() -> None:
+    """Were it deleted meanwhile, an apply without its uid would make another, with one instance."""
+    namespace = settled()
+    namespace.deployment["metadata"]["uid"] = "d-1"
+    namespace.deployment["spec"]["progressDeadlineSeconds"] = 1
+    (manifest,) = namespace.plan().applies
+    assert manifest["metadata"]["uid"] == "d-1"
+
+
+def test_a_deployment_that_does_not_stay_as_it_was_put_back_is_left_alone_for_a_while() -> None:
+    """A webhook may change a value each time, and then each look would write and tell of it."""
+    namespace = settled()
+    namespace.deployment["spec"]["progressDeadlineSeconds"] = 1
+    namespace.resisting = {namespace.revision.key: "2026-01-02T03:03:50Z"}
+    plan = namespace.plan()
+    assert (plan.applies, plan.events, plan.requeue_after) == ((), (), 45.0)
+    namespace.now = "2026-01-02T03:04:50Z"
+    assert len(namespace.plan().applies) == 1
+
+
 def test_a_scale_is_nobodys_business_here() -> None:
     namespace = settled()
     namespace.deployment["spec"]["replicas"] = 40

@@ -1,3 +1,4 @@
+import copy
 import json
 from typing import Any
 
@@ -55,6 +56,16 @@ def test_a_value_that_somebody_changed_or_took_away_is_seen(path: tuple[Any, ...
             del below[path[-1]]
     assert differs(WANTED, changed)
     assert differs(WANTED, removed)
+
+
+def test_an_empty_text_that_kubernetes_leaves_out_is_no_difference() -> None:
+    toleration = {"key": "gpu", "operator": "Equal", "value": "", "effect": "NoSchedule"}
+    wanted = template(revision_of(FUNCTION), pods={"tolerations": [toleration]})
+    found = copy.deepcopy(wanted)
+    del found["spec"]["tolerations"][0]["value"]
+    assert not differs(wanted, found)
+    found["spec"]["tolerations"][0]["value"] = "yes"
+    assert differs(wanted, found)
 
 
 def test_the_order_of_named_items_is_no_difference() -> None:

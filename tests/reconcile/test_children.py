@@ -1,5 +1,6 @@
 """What is remembered of revisions that fail: over pods, operators and quotas that come and go."""
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,6 +9,7 @@ from funclet.api.function import Function
 from funclet.api.rules import parse
 from funclet.kube.port import Change, NotFoundError, Object
 from funclet.plan import reasons
+from funclet.plan.children import Children
 from funclet.plan.deployment import at_zero, deployment_manifest
 from funclet.plan.function import plan_function
 from funclet.plan.images import resolved_runtimes
@@ -171,6 +173,30 @@ def test_a_quota_is_forgotten_when_the_deployment_says_no_more_of_it(
         assert namespace.look() == ("old", reasons.QUOTA_EXCEEDED)
     namespace.put({**plain, "status": {"conditions": []}})
     assert namespace.look() == ("new", reasons.READY)
+
+
+def test_a_webhook_that_rewrites_a_value_is_answered_once_in_a_while(namespace: Namespace) -> None:
+    namespace.status["wanted"] = {namespace.new.key: "1"}
+    key = Key("Deployment", "default", namespace.new.key)
+
+    def looks(now: str) -> Children:
+        every, about = {namespace.new.key, namespace.old.key}, namespace.function
+        return namespace.keeper.plan(
+            about, [namespace.new], serving=None, current=every, informer=namespace.informer, now=now
+        )
+
+    rewritten = copy.deepcopy(namespace.informer.get(key))
+    assert rewritten is not None
+    rewritten["spec"]["progressDeadlineSeconds"] = 1
+    namespace.put(rewritten)
+    (manifest,) = looks(NOW).applies
+    namespace.keeper.applied(manifest, rewritten, NOW)
+    again = looks(NOW)
+    assert (again.applies, again.events) == ((), ())
+    assert len(looks(LATER).applies) == 1
+    # Once it stays, a change by hand is put back at once again.
+    namespace.keeper.applied(manifest, dict(manifest), LATER)
+    assert len(looks(LATER).applies) == 1
 
 
 def test_that_no_node_had_room_is_doubted_after_a_while(namespace: Namespace) -> None:

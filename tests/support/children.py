@@ -38,6 +38,7 @@ class Namespace:
         self.wanted: set[str] = set()
         self.now = NOW
         self.platform: dict[str, Any] = {}
+        self.resisting: dict[str, str] = {}
 
     @property
     def record(self) -> Object:
@@ -62,7 +63,7 @@ class Namespace:
             owner,
             needed(owner, described, self.revision.key),
             self.current,
-            ChildrenObserved(self._named("ControllerRevision"), self._named("Deployment")),
+            ChildrenObserved(self._named("ControllerRevision"), self._named("Deployment"), self.resisting),
             cluster(**self.platform),
             self.now,
         )

@@ -21,7 +21,7 @@ from funclet.plan.routes import Unavailable
 _Object = Mapping[str, Any]
 #: seconds after which a child that is being deleted is looked at again
 _LEAVING = 1.0
-#: a Deployment is not made anew more often than this: whoever adds to it may do so each time
+#: a Deployment is not made anew, or put back, more often than this where whoever changes it may do so each time
 _REBUILD: Final = timedelta(seconds=60)
 
 
@@ -34,6 +34,8 @@ class ChildrenObserved:
 
     records: Mapping[str, _Object] = field(default_factory=dict)
     deployments: Mapping[str, _Object] = field(default_factory=dict)
+    #: Deployments that were not as they should be when they had just been put back, and when that was (RFC 3339)
+    resisting: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ def plan_children(
     for key in sorted({*needed, *there}):
         pair = _Pair(owner, key, observed.records.get(key), observed.deployments.get(key))
         stays = current is None or key in current or key in needed
-        steps.append(pair.plan(needed.get(key), cluster, now) if stays else pair.plan_removal())
+        steps.append(
+            pair.plan(needed.get(key), cluster, observed.resisting, now) if stays else pair.plan_removal()
+        )
     return _together(steps)
 
 
@@ -99,7 +103,9 @@ class _Pair:
     record: _Object | None
     deployment: _Object | None
 
-    def plan(self, revision: Revision | None, cluster: Cluster, now: str) -> Children:
+    def plan(
+        self, revision: Revision | None, cluster: Cluster, resisting: Mapping[str, str], now: str
+    ) -> Children:
         """Make what is missing and put back what was changed; `revision` is known where it is needed."""
         if blocked := self._blocked():
             return blocked
@@ -112,7 +118,7 @@ class _Pair:
         manifest = deployment_manifest(self.owner, self.key, template)
         if self.deployment is None:
             return Children(creates=(at_zero(manifest),))
-        return self._put_back(manifest, self.deployment, now)
+        return self._put_back(manifest, self.deployment, resisting, now)
 
     def plan_removal(self) -> Children:
         """Remove both once no instance is left."""
@@ -172,14 +178,20 @@ class _Pair:
         same = annotations.get(TEMPLATE) == template_hash(template)
         return same or not differs(template, self.deployment["spec"].get("template"))
 
-    def _put_back(self, manifest: _Object, deployment: _Object, now: str) -> Children:
+    def _put_back(
+        self, manifest: _Object, deployment: _Object, resisting: Mapping[str, str], now: str
+    ) -> Children:
         stranger = added_by(manifest, deployment)
         if stranger is None:
             if not differs(manifest, deployment):
                 return Children()
+            if self.key in resisting:
+                wait = _REBUILD - _since(resisting[self.key], now)
+                if wait > timedelta():
+                    return Children(requeue_after=wait.total_seconds())
             event = _restored(f"Deployment {self.key} was changed, and is put back")
-            return Children(applies=(manifest,), events=(event,))
-        wait = _REBUILD - _age(deployment, now)
+            return Children(applies=(_this(manifest, deployment),), events=(event,))
+        wait = _REBUILD - _since(deployment["metadata"].get("creationTimestamp"), now)
         if wait > timedelta():
             return Children(requeue_after=wait.total_seconds())
         event = _restored(f"Deployment {self.key} was added to by {stranger}, and is made anew")
@@ -199,9 +211,14 @@ def _is_controlled(owner: Function | FunctionVersion, child: _Object) -> bool:
     return reference is not None and bool(owner.metadata.uid) and reference.get("uid") == owner.metadata.uid
 
 
-def _age(child: _Object, now: str) -> timedelta:
-    created = child["metadata"].get("creationTimestamp") or now
-    return datetime.fromisoformat(now) - datetime.fromisoformat(created)
+def _this(manifest: _Object, deployment: _Object) -> _Object:
+    """Apply to this very object: where it is gone, another would be made, with an instance that nobody asked for."""
+    uid = deployment["metadata"].get("uid")
+    return {**manifest, "metadata": {**manifest["metadata"], **({"uid": uid} if uid else {})}}
+
+
+def _since(time: str | None, now: str) -> timedelta:
+    return datetime.fromisoformat(now) - datetime.fromisoformat(time or now)
 
 
 def _restored(message: str) -> Event:

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from funclet.api.base import Condition
 from funclet.plan import reasons
 from funclet.plan.plan import Event
 
+#: every type that Funclet writes; others are somebody else's
+OWN: Final = frozenset({"Ready", "Reconciling", "Stalled", "Active", "AliasFollows"})
 Status = Literal["True", "False", "Unknown"]
 State = Literal["Ready", "Reconciling", "Stalled"]
 

@@ -17,8 +17,10 @@ _KEYS = ("uid", "name", "mountPath", "containerPort", "topologyKey")
 def differs(wanted: Any, found: Any) -> bool:
     """Whether something that is wanted is not so; whatever is found beyond it does not count."""
     if isinstance(wanted, Mapping):
+        # Kubernetes leaves out a text that is empty.
         return not isinstance(found, Mapping) or any(
-            name not in found or differs(value, found[name]) for name, value in wanted.items()
+            value != "" if name not in found else differs(value, found[name])
+            for name, value in wanted.items()
         )
     if isinstance(wanted, list):
         return not isinstance(found, list) or _lists_differ(wanted, found)

@@ -14,6 +14,7 @@ from funclet.kube.objects import key_of
 from funclet.kube.port import ConflictError, KubeError, NotFoundError, Object
 from funclet.plan import reasons
 from funclet.plan.children import Children, ChildrenObserved, needed, plan_children
+from funclet.plan.drift import differs
 from funclet.plan.ended_pods import Streak, plan_ended
 from funclet.plan.labels import FUNCTION, REVISION
 from funclet.plan.observed import RevisionState
@@ -68,6 +69,8 @@ class ChildrenKeeper:
         #: what the API server did not take, likewise
         self._denied: dict[Key, dict[str, Unavailable]] = defaultdict(dict)
         self._streaks: dict[Key, Mapping[str, Streak]] = {}
+        #: by owner: Deployments that did not stay as they were applied, and since when
+        self._resisting: dict[Key, dict[str, str]] = defaultdict(dict)
         #: by owner: objects of others that have the names of children
         self._strangers: dict[Key, dict[Key, Object]] = defaultdict(dict)
         #: by namespace and function, then by revision: starts that failed
@@ -132,6 +135,15 @@ class ChildrenKeeper:
         denied.pop(key.name, None)
         return made
 
+    def applied(self, manifest: Mapping[str, Any], answer: Object, now: str) -> None:
+        """Take note of what became of a child that was put back: a webhook may have changed it at once."""
+        key = key_of(manifest)
+        if key.kind == "Deployment":
+            resisting = self._resisting[_owner(manifest)]
+            resisting.pop(key.name, None)
+            if differs(manifest, answer):
+                resisting[key.name] = now
+
     async def look_again(self, owner: Key) -> None:
         """Read once more what stood in the way of an owner's children: it may be gone by now."""
         strangers = self._strangers.get(owner, {})
@@ -143,15 +155,19 @@ class ChildrenKeeper:
 
     def forget(self, owner: Key) -> None:
         """Take note that an owner is gone."""
-        for known in (self._refused, self._denied, self._streaks, self._strangers):
+        for known in self._by_owner():
             known.pop(owner, None)
         if owner.kind == "Function":
             self._told.pop((owner.namespace, owner.name), None)
 
     def clear(self) -> None:
         """Forget all that was found out: somebody else may have led meanwhile."""
-        for known in (self._refused, self._denied, self._streaks, self._strangers, self._told):
+        for known in self._by_owner():
             known.clear()
+        self._told.clear()
+
+    def _by_owner(self) -> tuple[MutableMapping[Key, Any], ...]:
+        return self._refused, self._denied, self._streaks, self._strangers, self._resisting
 
     def states(self, namespace: str, function: str, informer: Informer, now: str) -> dict[str, RevisionState]:
         """Tell how all revisions of a Function of which there is something fare, by their keys."""
@@ -213,6 +229,7 @@ class ChildrenKeeper:
                 each["metadata"]["name"]: each for each in found if each["kind"] == "ControllerRevision"
             },
             deployments={each["metadata"]["name"]: each for each in found if each["kind"] == "Deployment"},
+            resisting=self._resisting.get(_key(owner), {}),
         )
 
 

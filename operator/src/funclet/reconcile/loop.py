@@ -23,7 +23,6 @@ from funclet.plan.revision import Platform, Revision
 from funclet.plan.route_table import build_route, keep_serving
 from funclet.plan.routes import LATEST, FunctionRoute
 from funclet.plan.shown import shown
-from funclet.plan.status import GATEWAYS_FIELDS
 from funclet.reconcile.children import KINDS, ChildrenKeeper
 from funclet.reconcile.planning import Planning
 from funclet.reconcile.queue import KeyQueue
@@ -31,16 +30,15 @@ from funclet.reconcile.refusals import NotOwnedError, RefusedWrites, refused
 from funclet.reconcile.related import related
 from funclet.reconcile.route_keeper import OnRoute, RouteKeeper
 from funclet.reconcile.sources import CodeSource, NoRevisions, RevisionStates
+from funclet.reconcile.statuses import WrittenStatuses
 from funclet.reconcile.world import World, informer_for
 
 MANAGER = "funclet"
 WORKERS = 8
+#: seconds until an object is looked at again for which something is gone that was to be changed
+_GONE = 1.0
 #: told of each failure: which object, what happened, seconds until the next try
 OnError = Callable[[Key, Exception, float], None]
-
-
-def _own(status: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in status.items() if name not in GATEWAYS_FIELDS}
 
 
 @dataclass(slots=True)
@@ -94,6 +92,7 @@ class Reconciler:
         self._on_error = on_error
         self._queue = queue or KeyQueue()
         self._refusals = RefusedWrites()
+        self._statuses = WrittenStatuses()
         world = World(self.informer)
         self._planning = Planning(world, platform, code, revisions or NoRevisions(), children)
         self._routes = RouteKeeper(world, self._build_route, on_route)
@@ -137,6 +136,12 @@ class Reconciler:
     def stop(self) -> None:
         """Make `run` return; what is under way is broken off, and done again by the next run."""
         self._stopping.set()
+
+    def forget(self) -> None:
+        """Forget what this process found out: another may have written all of it meanwhile."""
+        self._refusals.clear()
+        if self._children is not None:
+            self._children.clear()
 
     def poke(self, key: Key) -> None:
         """Have an object looked at again, because something outside of the API changed."""
@@ -213,6 +218,7 @@ class Reconciler:
             plan = await self._planning.plan(key, self._now(), look.refused)
         if plan is None or before is None:
             self._refusals.forget(key)
+            self._statuses.forget(key)
             return None
         # A status says what can be called, so the route comes first.
         self._routes.refresh(key, self.informer.get(key))
@@ -277,11 +283,13 @@ class Reconciler:
 
     async def _write_status(self, key: Key, status: Mapping[str, Any]) -> None:
         known = self.informer.get(key)
-        if known is None or _own(known.get("status", {})) == status:
+        if known is None or self._statuses.stands(known, status):
             return
         # An object that is gone needs no status.
         with contextlib.suppress(NotFoundError):
-            self.informer.put(await self._kube.patch_status(key, status, manager=MANAGER))
+            written = await self._kube.patch_status(key, status, manager=MANAGER)
+            self._statuses.written(written, status)
+            self.informer.put(written)
 
     async def _apply(self, manifest: Mapping[str, Any], look: "_Look") -> bool:
         key = key_of(manifest)
@@ -292,7 +300,14 @@ class Reconciler:
         try:
             if known is not None and maker is not None and controller_uid(known) != maker:
                 raise NotOwnedError("an object of this name is there and not Funclet's; delete or rename it")
-            self.informer.put(await self._kube.apply(manifest, manager=MANAGER))
+            applied = await self._kube.apply(manifest, manager=MANAGER)
         except KubeError as error:
+            if isinstance(error, ConflictError) and "uid" in manifest["metadata"]:
+                # The object that it was for is gone, as the watch will tell.
+                look.requeue.append(_GONE)
+                return True
             return self._refused(key, "applied", error, look)
+        self.informer.put(applied)
+        if self._children is not None:
+            self._children.applied(manifest, applied, self._now())
         return True
