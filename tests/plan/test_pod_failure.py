@@ -104,6 +104,36 @@ REFUSALS = [
         reasons.POD_REFUSED,
         "restricted",
     ),
+    (
+        'Pod "x" is invalid: x: Invalid value: "145m": must be less than or equal to cpu limit of 10m',
+        reasons.QUOTA_EXCEEDED,
+        "pods.cpuLimit",
+    ),
+    (
+        'Pod "x" is invalid: x: Invalid value: "145m": must be less than or equal to cpu limit of 10m',
+        reasons.QUOTA_EXCEEDED,
+        "LimitRange",
+    ),
+    (
+        'pods "x" is forbidden: maximum cpu usage per Container is 4.  No limit is specified',
+        reasons.QUOTA_EXCEEDED,
+        "pods.cpuLimit",
+    ),
+    (
+        'pods "x" is forbidden: minimum cpu usage per Container is 4, but request is 145m',
+        reasons.QUOTA_EXCEEDED,
+        "raise spec.memory",
+    ),
+    (
+        'pods "x" is forbidden: memory max limit to request ratio per Container is 1, but provided ratio is 4.2',
+        reasons.QUOTA_EXCEEDED,
+        "spec.ephemeralStorage",
+    ),
+    (
+        'Pod "x" is invalid: x: Invalid value: "1Gi": must be less than or equal to ephemeral-storage limit of 1Mi',
+        reasons.QUOTA_EXCEEDED,
+        "default limit",
+    ),
     ('admission webhook "policy.example" denied the request: no', reasons.POD_REFUSED, "denied the request"),
 ]
 

@@ -9,7 +9,7 @@ from funclet.plan.pods import condition_of
 from funclet.plan.routes import Unavailable
 from funclet.plan.shown import shown
 
-_PREFIX = re.compile(r'^pods "[^"]*" is forbidden: ')
+_PREFIX = re.compile(r'^(?:pods "[^"]*" is forbidden|Pod "[^"]*" is invalid): ')
 #: what the message holds, the reason, and what to do next
 _KINDS = (
     (
@@ -21,6 +21,26 @@ _KINDS = (
         re.compile(r"exceeded quota|failed quota|insufficient quota"),
         reasons.QUOTA_EXCEEDED,
         "raise the ResourceQuota, or lower spec.memory or the number of instances",
+    ),
+    (
+        re.compile(r"less than or equal to cpu limit"),
+        reasons.QUOTA_EXCEEDED,
+        "a LimitRange's default CPU limit is below the request: raise it, or let the platform's pods.cpuLimit set one",
+    ),
+    (
+        re.compile(r"maximum cpu usage|cpu max limit to request ratio"),
+        reasons.QUOTA_EXCEEDED,
+        "change the LimitRange, or let the platform's pods.cpuLimit set a CPU limit",
+    ),
+    (
+        re.compile(r"minimum cpu usage"),
+        reasons.QUOTA_EXCEEDED,
+        "change the LimitRange, or raise spec.memory, which CPU follows; a limit is set by the platform's pods.cpuLimit",
+    ),
+    (
+        re.compile(r"less than or equal to [\w-]+ limit"),
+        reasons.QUOTA_EXCEEDED,
+        "a LimitRange's default limit is below the request: raise it",
     ),
     (
         re.compile(r"(?:maximum|minimum) .*(?:usage|limit)|limit to request ratio|LimitRange"),
