@@ -26,6 +26,7 @@ from support.objects import (
 )
 
 OLD = "greet-latest-old"
+LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:x:1"
 
 
 def key_of(found: Function) -> str:
@@ -95,6 +96,14 @@ def test_what_cannot_run_is_stalled_and_publishes_nothing(
     [
         ({"url": {"authType": "NONE"}}, "spec.url"),
         ({"async": {"maximumRetryAttempts": 0}}, "spec.async"),
+        ({"layers": [LAYER]}, "spec.layers"),
+        ({"role": "arn:aws:iam::123456789012:role/r"}, "spec.role: the ARN of an IAM role"),
+        ({"logging": {"format": "JSON", "applicationLevel": "DEBUG"}}, "spec.logging.applicationLevel"),
+        ({"logging": {"format": "JSON", "systemLevel": "WARN"}}, "spec.logging.systemLevel"),
+        ({"layers": [LAYER], "url": {"authType": "NONE"}}, "spec.layers, spec.url"),
+        ({"secrets": [{"name": "db", "prefix": ""}]}, "spec.secrets (on a laptop)"),
+        ({"configMaps": [{"name": "db", "prefix": ""}]}, "spec.configMaps (on a laptop)"),
+        ({"network": {"egress": "None"}}, "spec.network (on a laptop)"),
         ({"async": {"onFailure": {"destination": "x"}}, "url": {"authType": "NONE"}}, "spec.url, spec.async"),
     ],
 )
@@ -107,6 +116,20 @@ def test_what_nothing_serves_yet_is_told_and_the_function_is_served_all_the_same
     assert done.status is not None
     assert done.status["servingRevision"] == done.status["latestRevision"]
     assert [each["spec"]["version"] for each in done.applies] == ["1"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"secrets": [{"name": "db", "prefix": ""}], "configMaps": [{"name": "db", "mountPath": "/etc/db"}]},
+        {"network": {"egress": "None"}, "role": "reader", "logging": {"format": "JSON"}},
+        {"ephemeralStorage": "1Gi", "tags": {"a": "b"}, "concurrency": {"reserved": 1}},
+    ],
+)
+def test_a_cluster_serves_what_a_laptop_has_not(spec: dict[str, Any]) -> None:
+    cluster = Platform(None, PLATFORM.region, PLATFORM.runtimes)
+    done = plan_function(function(**spec), FunctionObserved(CODE), cluster, NOW)
+    assert said(done) == ("True", reasons.READY)
 
 
 def test_async_settings_that_say_nothing_new_are_not_told() -> None:

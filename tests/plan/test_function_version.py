@@ -146,3 +146,14 @@ def test_a_number_that_was_used_is_refused_and_does_not_block_publishing() -> No
     store.apply(function_manifest(publish="Auto", memory="2Gi"))
     store.settle()
     assert sorted(each.spec.version for each in store.versions() if each.status.function_arn) == ["2"]
+
+
+def test_what_nothing_serves_yet_is_told_of_a_version_too() -> None:
+    layers = ["arn:aws:lambda:us-east-1:123456789012:layer:x:1"]
+    done = plan_version(
+        version(1, made=True, layers=layers), VersionObserved(function(), CODE), PLATFORM, NOW
+    )
+    assert said(done) == ("False", reasons.NOT_SUPPORTED)
+    assert done.events[0].message == "spec.layers is not supported yet; version 1 can be called without it"
+    assert done.status is not None
+    assert done.status["revision"]

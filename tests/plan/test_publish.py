@@ -57,6 +57,55 @@ def test_the_next_number(
     assert number(last, existing, aliases) == given
 
 
+@pytest.mark.parametrize(
+    ("last", "unused", "existing", "aliases", "given"),
+    [
+        (3, 3, (1, 2), (), 3),
+        (3, 3, (1, 2), (alias("live", "3"),), 3),
+        (3, 2, (1,), (), 4),
+        (3, None, (1, 2), (), 4),
+        (3, 3, (3,), (), 4),
+        (3, 3, (5,), (), 6),
+        (3, 3, (), (alias("live", "9"),), 10),
+    ],
+    ids=[
+        "its version was refused",
+        "an alias waits for it",
+        "another was given out since",
+        "nobody knows that there was none",
+        "somebody made one of it",
+        "somebody made a later one",
+        "an alias speaks of a lost one",
+    ],
+)
+def test_a_number_is_given_again_only_where_there_never_was_a_version_of_it(
+    last: int, unused: int | None, existing: tuple[int, ...], aliases: tuple[Alias, ...], given: int
+) -> None:
+    about = function(status={"lastVersion": last, **({"unusedVersion": unused} if unused else {})})
+    observed = FunctionObserved(CODE, versions=tuple(map(version, existing)), aliases=aliases)
+    assert next_number(about, observed) == given
+
+
+def test_a_version_freezes_where_its_secrets_and_config_maps_are() -> None:
+    """By reference: what is in them may change, and which keys go where may not."""
+    references: dict[str, Any] = {
+        "secrets": [{"name": "db", "variables": {"PASSWORD": "password"}}, {"name": "tls", "mountPath": "/etc/tls"}],
+        "configMaps": [{"name": "settings", "prefix": ""}],
+    }  # fmt: skip
+    store = PlainStore()
+    store.apply(function_manifest(publish="Auto", **references))
+    store.settle()
+    (frozen,) = store.versions()
+    kept = frozen.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert {field: kept[field] for field in references} == references
+    store.apply(function_manifest(publish="Auto", secrets=[{"name": "other", "prefix": ""}]))
+    store.settle()
+    first, second = store.versions()
+    assert first.spec == frozen.spec
+    assert [each.name for each in second.spec.secrets] == ["other"]
+    assert second.spec.config_maps == []
+
+
 numbers = st.integers(1, 5)
 
 

@@ -1,6 +1,6 @@
 """What a Function needs: its versions, its publish alias, and a status that tells how $LATEST fares."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from funclet.plan.revisions import latest_revision
 from funclet.plan.routes import Unavailable
 from funclet.plan.status import GATEWAYS_FIELDS, RETRY_UNAVAILABLE, failed_verdict, first_sight, verdict_of
 from funclet.plan.told_failure import cannot_start
+from funclet.plan.unsupported import unsupported
 
 _NOT_STARTED = RevisionState()
 _REFUSED = frozenset({reasons.NAME_TAKEN, reasons.NOT_SUPPORTED})
@@ -90,7 +91,7 @@ def _serving(
     publishing = plan_publish(function, observed, latest)
     follow = _follow(function, observed, publishing)
     serving = serving_revision(function.status.serving_revision, latest.key, observed.revisions)
-    verdict = _verdict(function, latest, serving, observed)
+    verdict = _verdict(function, latest, serving, observed, platform)
     made = publishing.last_version if publishing.manifest is not None else None
     named = () if follow.version is None else (follow.version,)
     gone = surplus_versions(function, observed, made=made, named=named)
@@ -127,7 +128,9 @@ def _serving(
     )
 
 
-def _verdict(function: Function, latest: Revision, serving: str, observed: FunctionObserved) -> Verdict:
+def _verdict(
+    function: Function, latest: Revision, serving: str, observed: FunctionObserved, platform: Platform
+) -> Verdict:
     failure = observed.revisions.get(latest.key, _NOT_STARTED).failure
     if failure is not None:
         other = None if serving == latest.key else serving
@@ -138,18 +141,20 @@ def _verdict(function: Function, latest: Revision, serving: str, observed: Funct
         message = f"revision {latest.key} is starting; {serving} serves until it is ready"
         return Verdict("Reconciling", reasons.REVISION_STARTING, message)
     warning = f"; {latest.runtime.warning}" if latest.runtime.warning else ""
-    later = _not_supported(function)
-    if later is not None:
+    later = ", ".join((*unsupported(function.spec, platform), *_unsupported_here(function)))
+    if later:
         message = f"{later} is not supported yet; $LATEST can be called without it{warning}"
         return Verdict("Stalled", reasons.NOT_SUPPORTED, message)
     return Verdict("Ready", reasons.READY, f"$LATEST can be called{warning}")
 
 
-def _not_supported(function: Function) -> str | None:
-    """Name what the spec asks for and nothing serves; it does not keep the function from being called."""
+def _unsupported_here(function: Function) -> Iterator[str]:
+    """Name the function-level fields that nothing serves; they keep no function from being called."""
     spec = function.spec
-    wanted = {"spec.url": spec.url is not None, "spec.async": spec.async_ != Async()}
-    return ", ".join(field for field, is_wanted in wanted.items() if is_wanted) or None
+    if spec.url is not None:
+        yield "spec.url"
+    if spec.async_ != Async():
+        yield "spec.async"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from funclet.plan.revisions import version_revision
 from funclet.plan.routes import Unavailable
 from funclet.plan.status import GATEWAYS_FIELDS, RETRY_UNAVAILABLE, failed_verdict, first_sight, verdict_of
 from funclet.plan.told_failure import cannot_start
+from funclet.plan.unsupported import unsupported
 
 _NOT_STARTED = RevisionState()
 
@@ -44,7 +45,7 @@ def plan_version(version: FunctionVersion, observed: VersionObserved, platform: 
     }
     return _said(
         version,
-        _verdict(revision, observed),
+        _verdict(revision, observed, platform),
         fields,
         now,
         applies=() if owned_by(function, version) else (_adoption(version, function),),
@@ -98,7 +99,7 @@ def _revision_fields(
     return {"revision": revision.key, "instances": states.get(revision.key, _NOT_STARTED).instances}
 
 
-def _verdict(revision: Revision | Unavailable, observed: VersionObserved) -> Verdict:
+def _verdict(revision: Revision | Unavailable, observed: VersionObserved, platform: Platform) -> Verdict:
     if isinstance(revision, Unavailable):
         return verdict_of(revision)
     failure = observed.revisions.get(revision.key, _NOT_STARTED).failure
@@ -107,6 +108,12 @@ def _verdict(revision: Revision | Unavailable, observed: VersionObserved) -> Ver
     if (refused := refused_verdict(observed.refused)) is not None:
         return refused
     warning = f"; {revision.runtime.warning}" if revision.runtime.warning else ""
+    later = ", ".join(unsupported(revision.settings, platform))
+    if later:
+        message = (
+            f"{later} is not supported yet; version {revision.version} can be called without it{warning}"
+        )
+        return Verdict("Stalled", reasons.NOT_SUPPORTED, message)
     return Verdict("Ready", reasons.READY, f"version {revision.version} can be called{warning}")
 
 
