@@ -7,7 +7,7 @@ import pytest
 
 from funclet.api.function import Function
 from funclet.api.rules import parse
-from funclet.kube.port import Change, NotFoundError, Object
+from funclet.kube.port import Change, ConflictError, NotFoundError, Object
 from funclet.plan import reasons
 from funclet.plan.children import Children
 from funclet.plan.deployment import at_zero, deployment_manifest
@@ -32,13 +32,20 @@ LATER = "2026-01-02T03:14:05Z"
 
 
 class NoKube:
-    """Nothing is there beyond what is watched."""
+    """Nothing is there beyond what is watched, but for one object in the way."""
+
+    def __init__(self) -> None:
+        self.stranger: Object | None = None
+        self.reads = 0
 
     async def get(self, key: Key) -> Object:
-        raise NotFoundError(str(key))
+        self.reads += 1
+        if self.stranger is None:
+            raise NotFoundError(str(key))
+        return self.stranger
 
     async def create(self, manifest: Any, *, manager: str) -> Object:
-        raise AssertionError((manifest, manager))
+        raise ConflictError(f"{manifest['metadata']['name']} exists, says {manager}")
 
 
 class Namespace:
@@ -48,6 +55,7 @@ class Namespace:
         self.old, self.new = revision(memory="128Mi"), revision(memory="256Mi")
         self.status: dict[str, Any] = {"observedGeneration": 1, "servingRevision": self.old.key}
         self.version = 0
+        self.kube = NoKube()
         self.keeper, self.informer = self._begun()
         for each in (self.old, self.new):
             manifest = deployment_manifest(self.function, each.key, template(each))
@@ -60,10 +68,9 @@ class Namespace:
         self.keeper, self.informer = self._begun()
         self.informer.restore(objects)
 
-    @staticmethod
-    def _begun() -> "tuple[ChildrenKeeper, Informer]":
-        keeper = ChildrenKeeper(NoKube(), cluster())
-        kube: Any = NoKube()
+    def _begun(self) -> "tuple[ChildrenKeeper, Informer]":
+        keeper = ChildrenKeeper(self.kube, cluster())
+        kube: Any = self.kube
         return keeper, informer_for(kube, kinds=KINDS, indexes=keeper.indexes)
 
     @property
@@ -197,6 +204,21 @@ def test_a_webhook_that_rewrites_a_value_is_answered_once_in_a_while(namespace: 
     # Once it stays, a change by hand is put back at once again.
     namespace.keeper.applied(manifest, dict(manifest), LATER)
     assert len(looks(LATER).applies) == 1
+
+
+async def test_what_stands_in_nobodys_way_any_more_is_not_read_again(namespace: Namespace) -> None:
+    about, key = namespace.function, Key("Deployment", "default", namespace.new.key)
+    manifest = deployment_manifest(about, namespace.new.key, template(namespace.new))
+    namespace.remove(key)
+    namespace.kube.stranger = {"kind": "Deployment", "metadata": {"name": key.name, "namespace": "default"}}
+    await namespace.keeper.create(manifest)
+    owner = Key("Function", "default", "greet")
+    await namespace.keeper.look_again(owner)
+    assert namespace.kube.reads == 2
+    # The revision is not wanted any more.
+    namespace.keeper.plan(about, [], serving=None, current=None, informer=namespace.informer, now=NOW)
+    await namespace.keeper.look_again(owner)
+    assert namespace.kube.reads == 2
 
 
 def test_that_no_node_had_room_is_doubted_after_a_while(namespace: Namespace) -> None:

@@ -1,9 +1,11 @@
 """A cluster port that writes only while this process holds the Lease."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from funclet.kube.cluster_port import ClusterPort, UnreachableError
+from funclet.kube.connection import before_again
 from funclet.kube.leadership import Leadership
 from funclet.kube.port import Change, Object
 from funclet.plan.plan import Event, Key
@@ -39,28 +41,38 @@ class LeadersKube:
 
     async def apply(self, manifest: Mapping[str, Any], *, manager: str) -> Object:
         """See KubePort. Raises NotLeadingError."""
-        self._check()
-        return await self._kube.apply(manifest, manager=manager)
+        with self._leading():
+            return await self._kube.apply(manifest, manager=manager)
 
     async def create(self, manifest: Mapping[str, Any], *, manager: str) -> Object:
         """See ClusterPort. Raises NotLeadingError."""
-        self._check()
-        return await self._kube.create(manifest, manager=manager)
+        with self._leading():
+            return await self._kube.create(manifest, manager=manager)
 
     async def patch_status(self, key: Key, status: Mapping[str, Any], *, manager: str) -> Object:
         """See KubePort. Raises NotLeadingError."""
-        self._check()
-        return await self._kube.patch_status(key, status, manager=manager)
+        with self._leading():
+            return await self._kube.patch_status(key, status, manager=manager)
 
     async def delete(self, key: Key, *, uid: str | None = None) -> None:
         """See KubePort. Raises NotLeadingError."""
-        self._check()
-        await self._kube.delete(key, uid=uid)
+        with self._leading():
+            await self._kube.delete(key, uid=uid)
 
     async def record(self, key: Key, event: Event) -> None:
         """See KubePort. Raises NotLeadingError."""
+        with self._leading():
+            await self._kube.record(key, event)
+
+    @contextmanager
+    def _leading(self) -> Iterator[None]:
+        """Begin a write as the leader, who must be it still where the write is sent again."""
         self._check()
-        await self._kube.record(key, event)
+        token = before_again.set(self._check)
+        try:
+            yield
+        finally:
+            before_again.reset(token)
 
     def _check(self) -> None:
         if not self._leadership.holds(FRESH):

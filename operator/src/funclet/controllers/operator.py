@@ -101,13 +101,11 @@ class Operator:
             await admin.cleanup()
 
     async def _follow_lease(self) -> None:
-        """Let the loop work while the Lease is held, and look at everything when it comes."""
+        """Let the loop work while the Lease is held, once it has looked at everything since it came."""
         while True:
             leads = self._leadership.holds(FRESH)
             if leads and not self._leads.is_set():
-                _log.info("leading", lease=self._lease)
-                self._missed.set()
-                self._leads.set()
+                await self._begin_to_lead()
             elif not leads and self._leads.is_set():
                 _log.info("not leading any more", lease=self._lease)
                 self._leads.clear()
@@ -116,6 +114,14 @@ class Operator:
             if not leads and self._leadership.holds(FRESH):
                 continue
             await asyncio.sleep(_LEASE_LOOK)
+
+    async def _begin_to_lead(self) -> None:
+        """See what the one before wrote, of which the watches may not have told yet."""
+        await self._look()
+        if self._leadership.holds(FRESH):
+            _log.info("leading", lease=self._lease)
+            self._reconciler.forget()
+            self._leads.set()
 
     async def _look_again_and_again(self) -> None:
         """List everything at first, after whatever may have been missed, and now and then.

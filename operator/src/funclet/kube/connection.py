@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,8 @@ REQUEST = aiohttp.ClientTimeout(total=30, sock_connect=5)
 #: seconds that a server may ask us to wait before a request is sent again; it is, once
 _LONGEST_WAIT = 10.0
 _TOO_MANY = 429
+#: called before a request is sent again; raises where the reason to send it may have passed meanwhile
+before_again: ContextVar[Callable[[], None]] = ContextVar("before_again", default=lambda: None)
 
 
 class Connection:
@@ -84,6 +87,7 @@ class Connection:
             if (wait := _asked_to_wait(answer)) is not None:
                 answer.close()
                 await asyncio.sleep(wait)
+                before_again.get()()
                 answer = await self._send(method, url, body, content_type, within)
             async with answer:
                 if not answer.ok:
