@@ -89,6 +89,43 @@ async def test_everything_goes_without_an_operator_in_any_order(
     await emptied(place)
 
 
+async def test_what_a_function_is_held_with_by_somebody_else_is_waited_for(
+    place: Seen, whole: Server
+) -> None:
+    """A Function with another's finalizer stays for a while: nothing is made for it, and nothing is torn down early."""
+    with running(whole.kubeconfig, place.namespace) as operator:
+        manifest = place.function("greet", publish="Auto", scaling={"min": 1})
+        manifest["metadata"]["finalizers"] = ["example.com/hold"]
+        await place.apply(manifest)
+        deployment = (await place.deployed("greet"))["metadata"]["name"]
+        await place.until("greet", lambda found: found["status"].get("publication"))
+        await delete(place, place.key("greet"))
+        await place.settled()
+        assert (await place.get("greet"))["metadata"]["deletionTimestamp"]
+        assert await place.there(deployment, "Deployment") is not None
+        await place.merge("greet", {"metadata": {"finalizers": None}})
+        await emptied(place)
+        assert "reconcile failed" not in operator.said
+
+
+async def test_what_was_deleted_while_no_operator_was_there_is_known_to_the_next(
+    place: Seen, whole: Server
+) -> None:
+    with running(whole.kubeconfig, place.namespace) as first:
+        await make_everything(place)
+        first.kill()
+    await delete(place, place.key("greet"))
+    await emptied(place)
+    with running(whole.kubeconfig, place.namespace, "two") as heir:
+        await place.settled()
+        assert await everything(place) == []
+        # A Function of the same name begins with the first number: nothing of the old one is remembered.
+        await place.apply(place.function("greet", publish="Auto"))
+        found = await place.ready("greet")
+        assert found["status"]["lastVersion"] == 1
+        assert "reconcile failed" not in heir.said
+
+
 async def test_a_function_that_is_made_again_at_once_gets_children_of_its_own(
     place: Seen, whole: Server
 ) -> None:

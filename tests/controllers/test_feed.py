@@ -40,6 +40,20 @@ def feed_of(seen: Seen, *kinds: str, listed: Any = lambda: None) -> tuple[Inform
     return informer, KopfFeed(informer, kinds, [seen.namespace], on_listed=listed)
 
 
+@pytest.mark.usefixtures("cluster")
+async def test_a_word_of_each_kind_is_heard(seen: Seen) -> None:
+    heard: list[str] = []
+    informer = Informer(seen.kube, ("Function", "Alias"))
+    feed = KopfFeed(informer, informer.kinds, [seen.namespace], on_listed=lambda: None, on_heard=heard.append)
+    running = asyncio.create_task(feed.run())
+    await seen.apply(seen.function("greet"))
+    await until(lambda: "Function" in heard)
+    assert "Alias" not in heard
+    await seen.apply(seen.alias("live", "1", "greet"))
+    await until(lambda: "Alias" in heard)
+    await stopped(feed, running)
+
+
 async def stopped(feed: KopfFeed, running: asyncio.Task[None]) -> None:
     """Stop it, and let go of what it left open here."""
     feed.stop()

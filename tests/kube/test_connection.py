@@ -1,6 +1,7 @@
 """What a real API server does too rarely to wait for: it is busy, falls silent, breaks off in mid-word."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -16,9 +17,12 @@ from funclet.kube import watching
 from funclet.kube.client import ClusterKube
 from funclet.kube.cluster_port import UnreachableError
 from funclet.kube.connection import open_connection
+from funclet.kube.hearing import LONGEST, Hearing
 from funclet.kube.port import Change, KubeError, Object
 from funclet.plan.plan import Key
 from support.api_server import kubeconfig_for
+from support.clock import Clock
+from support.kubes import until
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 POD = Key("Pod", "default", "p")
@@ -160,6 +164,22 @@ async def test_a_watch_that_falls_silent_is_begun_again_from_where_it_was(
     assert await changes(kube, 3) == [("ADDED", "a"), ("SYNCED", None), ("ADDED", "b")]
     assert [each.query.get("resourceVersion") for each in script.requests] == [None, "5", "9"]
     assert script.requests[1].query["allowWatchBookmarks"] == "true"
+
+
+async def test_a_bookmark_is_a_word_of_a_watch(kube: ClusterKube, script: Script) -> None:
+    clock = Clock()
+    kube.hearing = Hearing(clock)
+    script.steps = [listed(version=5), told(("BOOKMARK", pod("", 9)), silent=True)]
+    async with aclosing(cast("AsyncGenerator[Change]", kube.watch("Pod"))) as watch, asyncio.timeout(10):
+        await anext(watch)
+        clock.time += LONGEST
+        assert kube.hearing.silent() == ["/api/v1/pods"]
+        # The list was the last word; then the bookmark comes, of which whoever reads is not told.
+        reading = asyncio.ensure_future(anext(watch))
+        await until(lambda: kube.hearing.silent() == [])
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
 
 
 async def test_a_watch_that_breaks_off_in_mid_word_goes_on(kube: ClusterKube, script: Script) -> None:

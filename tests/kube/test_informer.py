@@ -132,12 +132,13 @@ async def test_a_resync_takes_what_was_missed_and_prunes_what_is_gone() -> None:
     informer = Informer(kube, ("Function", "Alias"))
     seen: list[tuple[str, bool]] = []
     informer.subscribe(lambda key, _, after: seen.append((key.name, after is not None)))
-    await informer.resync()
+    assert await informer.resync() == {"Function"}
     assert informer.synced.is_set()
     await kube.apply(function_manifest("new"), manager="user")
+    assert await informer.resync() == {"Function"}
     await kube.delete(Key("Function", "default", "gone"))
-    await informer.resync()
-    await informer.resync()
+    assert await informer.resync() == {"Function"}
+    assert await informer.resync() == set()
     assert sorted(seen) == [("gone", False), ("gone", True), ("kept", True), ("new", True)]
 
 

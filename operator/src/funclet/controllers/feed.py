@@ -31,7 +31,8 @@ _BACKOFFS = (0.5, 1, 2, 4, 8)
 class KopfFeed:
     """Feeds an informer, in the event loop that `run` was called in.
 
-    `on_listed` is called for each object of a list, from which nobody learns what is gone by now.
+    `on_listed` is called for each object of a list, from which nobody learns what is gone by now; `on_heard` is
+    told the kind of whatever is seen.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class KopfFeed:
         namespaces: Sequence[str],
         *,
         on_listed: Callable[[], None],
+        on_heard: Callable[[str], None] | None = None,
     ) -> None:
         self._informer = informer
         self._kinds = tuple(kinds)
         self._namespaces = tuple(namespaces)
         self._on_listed = on_listed
+        self._on_heard = on_heard
         self._stopping = threading.Event()
         #: ends what runs in the thread; there once it runs
         self._end: Callable[[], None] | None = None
@@ -97,12 +100,17 @@ class KopfFeed:
             stop_flag=end,
         )
 
+    def _take(self, change: Change, is_listed: bool) -> None:  # noqa: FBT001 - a loop calls with positions alone
+        """Hand on what was seen, in the informer's own event loop."""
+        if self._on_heard is not None and change.key is not None:
+            self._on_heard(change.key.kind)
+        self._informer.take(change)
+        if is_listed:
+            self._on_listed()
+
     def _registry(self, owner: asyncio.AbstractEventLoop) -> kopf.OperatorRegistry:
         async def seen(*, type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - Kopf names it
-            change = _change(type, cast("Object", dict(body)))
-            _call(owner, self._informer.take, change)
-            if type is None:
-                _call(owner, self._on_listed)
+            _call(owner, self._take, _change(type, cast("Object", dict(body))), type is None)
 
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)

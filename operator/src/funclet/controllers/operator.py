@@ -12,6 +12,7 @@ from funclet.api.platform import PlatformConfig
 from funclet.controllers.feed import KopfFeed
 from funclet.controllers.leading import FRESH, LeadersKube, NotLeadingError
 from funclet.kube.client import ClusterKube, connect
+from funclet.kube.hearing import Misses
 from funclet.kube.leadership import Leadership
 from funclet.kube.lease import RELEASE
 from funclet.kube.port import KubeError
@@ -21,6 +22,7 @@ from funclet.plan.pod_settings import Cluster, GatewayKey
 from funclet.plan.revision import Platform
 from funclet.process import keys
 from funclet.process.health import health_application
+from funclet.process.liveness import Liveness
 from funclet.process.logs import configure_logs
 from funclet.process.running import listen, on_end_signals, until_stopped
 from funclet.process.settings import OperatorSettings, read_platform
@@ -51,13 +53,12 @@ class Operator:
         #: something may have changed that nobody was told of
         self._missed = asyncio.Event()
         self._lease = f"{settings.release}-operator"
+        lease = Key("Lease", settings.namespace, self._lease)
         self._leadership = Leadership(
-            kube,
-            Key("Lease", settings.namespace, self._lease),
-            settings.identity,
-            labels={RELEASE: settings.release},
-            clock=time.monotonic,
+            kube, lease, settings.identity, labels={RELEASE: settings.release}, clock=time.monotonic
         )
+        self._misses = Misses()
+        self._dead = Liveness(self._misses, lambda: kube.get(lease))
         leaders = LeadersKube(kube, self._leadership)
         self._reconciler = Reconciler(
             leaders,
@@ -68,7 +69,13 @@ class Operator:
             allowed=self._leads,
         )
         informer = self._reconciler.informer
-        self._feed = KopfFeed(informer, informer.kinds, settings.namespaces, on_listed=self._missed.set)
+        self._feed = KopfFeed(
+            informer,
+            informer.kinds,
+            settings.namespaces,
+            on_listed=self._missed.set,
+            on_heard=self._misses.heard,
+        )
 
     def stop(self) -> None:
         """Make `run` return; whatever is under way is finished by the next operator."""
@@ -141,12 +148,14 @@ class Operator:
         pause = 0.2
         while True:
             try:
-                await self._reconciler.informer.resync()
+                missed = await self._reconciler.informer.resync()
             except KubeError as error:
                 _log.warning("the API server does not answer", error=str(error), again_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 10.0)
             else:
+                for kind in missed:
+                    self._misses.missed(kind)
                 return
 
     async def _serve_admin(self) -> web.AppRunner:
@@ -155,7 +164,7 @@ class Operator:
         leading.set_function(lambda: float(self._leadership.holds(FRESH)))
         queued = Gauge("funclet_queued_objects", "Objects that wait to be looked at.", registry=registry)
         queued.set_function(lambda: float(self._reconciler.queued))
-        app = health_application(registry, self._waits_for)
+        app = health_application(registry, self._waits_for, self._dead)
         return await listen(app, self._settings.admin_host, self._settings.admin_port)
 
     def _waits_for(self) -> Iterator[str]:

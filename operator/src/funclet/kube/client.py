@@ -14,6 +14,7 @@ from funclet.kube.clock import utc_now
 from funclet.kube.cluster_port import Caller
 from funclet.kube.config import choose
 from funclet.kube.connection import APPLY, MERGE, REQUEST, Connection, open_connection
+from funclet.kube.hearing import Hearing
 from funclet.kube.kinds import TRIMS, kind_of
 from funclet.kube.objects import key_of, lean
 from funclet.kube.port import Change, KubeError, NotFoundError, Object
@@ -51,6 +52,8 @@ class ClusterKube:
         self._recorder = recorder or Recorder("funclet.dev/funclet", "funclet")
         self._silence = silence
         self._now = now
+        #: when each watch has last said something
+        self.hearing = Hearing()
         #: events name the uid of what they are about; most objects were just read or written
         self._uids: OrderedDict[Key, str] = OrderedDict()
 
@@ -124,7 +127,7 @@ class ClusterKube:
         Raises KubeError when the API server is away, or does not let us watch.
         """
         readings = [self._reading(kind, namespace) for kind in kinds for namespace in self._namespaces]
-        return follow(readings, silence=self._silence)
+        return follow(readings, self.hearing.heard, silence=self._silence)
 
     async def record(self, key: Key, event: Event) -> None:
         """See KubePort. What cannot be recorded is dropped."""

@@ -127,8 +127,12 @@ class Informer:
             anew = self._hear_of(change.key) or (not self._listed and change.key not in self._written)
             self._take(change.key, change.object, deleted=change.type == "DELETED", anew=anew)
 
-    async def resync(self) -> None:
-        """List everything: take what was missed, and prune what is gone. Raises KubeError, changing nothing."""
+    async def resync(self) -> set[str]:
+        """List everything: take what was missed, and prune what is gone. Raises KubeError, changing nothing.
+
+        Gives the kinds of which no watch had told the newest yet.
+        """
+        missed: set[str] = set()
         before = {kind: dict(objects) for kind, objects in self._objects.items()}
         found = {kind: await self._kube.list(kind) for kind in self._kinds}
         for kind, objects in found.items():
@@ -137,12 +141,15 @@ class Informer:
                 # What did not change meanwhile is as it was listed, even where that is older: see `take`.
                 known = before[kind].get(key)
                 anew = self._hear_of(key) or (known is not None and self.get(key) is known)
-                self._take(key, each, deleted=False, anew=anew)
+                if self._take(key, each, deleted=False, anew=anew):
+                    missed.add(kind)
             for key, old in before[kind].items():
                 # What changed while the list was made is newer than the list.
                 if key not in listed and self.get(key) is old:
                     self._remove(key)
+                    missed.add(kind)
         self._complete()
+        return missed
 
     def put(self, written: Object) -> None:
         """Take what a write answered, so that the writer reads its own write before the watch tells of it."""
@@ -166,18 +173,21 @@ class Informer:
         self._listed = True
         self.synced.set()
 
-    def _take(self, key: Key, seen: Object, *, deleted: bool, anew: bool = False) -> None:
+    def _take(self, key: Key, seen: Object, *, deleted: bool, anew: bool = False) -> bool:
+        """Take what was seen; gives whether it was news."""
         version, before = resource_version(seen), self.get(key)
         if deleted:
             self._bury(key, version)
             # What was made anew under this name, and is known from its write, is not what went.
             if before is not None and (anew or resource_version(before) <= version):
                 self._replace(key, before, None)
-            return
+            return before is not None
         known = self._deleted.get(key, 0) if before is None else resource_version(before)
         # A write's answer and the watch race: what is older, or known, is no news.
         if version > known or (anew and version != known):
             self._replace(key, before, seen)
+            return True
+        return False
 
     def _bury(self, key: Key, version: int) -> None:
         self._deleted[key] = version

@@ -68,6 +68,11 @@ class Membership:
         """The addresses of the gateways that live, by id; this one is always among them."""
         return self._peers
 
+    @property
+    def key(self) -> Key:
+        """Of this gateway's own Lease."""
+        return self._key(self._identity)
+
     def renewed(self, max_age: float) -> bool:
         """Tell whether this gateway's own Lease was renewed within so many seconds."""
         return self._renewed is not None and self._clock() - self._renewed < max_age

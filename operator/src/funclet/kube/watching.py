@@ -27,6 +27,8 @@ _PAUSE = 1.0
 _BACKLOG = 1000
 
 _Put = Callable[[Change], Awaitable[None]]
+#: told which watch has said something
+Heard = Callable[[str], None]
 
 
 class Reading:
@@ -73,14 +75,16 @@ class Reading:
 class Reflector:
     """Tells of one kind's objects in one namespace, or all: what exists, then what changes, without end."""
 
-    def __init__(self, reading: Reading, put: _Put, *, silence: float) -> None:
+    def __init__(self, reading: Reading, put: _Put, heard: Heard, *, silence: float) -> None:
         self._reading = reading
         self._put = put
+        self._heard = heard
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=silence)
         self._known: dict[Key, tuple[str, str]] = {}
 
     async def run(self, listed: Callable[[], Awaitable[None]]) -> None:
         """Call `listed` once all that exists has been told. Raises KubeError when the API is away."""
+        self._say()
         version = await self._list()
         await listed()
         while True:
@@ -88,6 +92,10 @@ class Reflector:
                 version = await self._follow(version)
             except ExpiredError:
                 version = await self._list()
+
+    def _say(self) -> None:
+        """Have it noted that this watch is alive."""
+        self._heard(self._reading.path)
 
     async def _list(self) -> str:
         try:
@@ -99,6 +107,7 @@ class Reflector:
         gone = dict(self._known)
         version = ""
         async for page, version in self._reading.pages(limit):  # noqa: B007 - the last page's
+            self._say()
             for found in page:
                 gone.pop(key_of(found), None)
                 await self._tell_listed(found)
@@ -131,6 +140,7 @@ class Reflector:
         ) as answer:
             try:
                 while line := await answer.content.readline():
+                    self._say()
                     version = await self._told(json.loads(line))
             except (aiohttp.ClientError, OSError, ValueError):
                 # It broke, half a line perhaps, or fell silent: all there is to do is to go on from here.
@@ -167,10 +177,15 @@ def _remains(key: Key, uid: str, version: str, kind: Kind) -> Object:
     return {"apiVersion": kind.api_version, "kind": key.kind, "metadata": metadata}
 
 
-async def follow(readings: Iterable[Reading], *, silence: float = SILENCE) -> AsyncGenerator[Change]:
-    """Merge the changes of all; SYNCED once each has listed. Raises KubeError when one of them cannot go on."""
+async def follow(
+    readings: Iterable[Reading], heard: Heard, *, silence: float = SILENCE
+) -> AsyncGenerator[Change]:
+    """Merge the changes of all; SYNCED once each has listed. Raises KubeError when one of them cannot go on.
+
+    `heard` is told of each word of each of them, by its path.
+    """
     queue: asyncio.Queue[Change | Exception] = asyncio.Queue(_BACKLOG)
-    reflectors = [Reflector(each, queue.put, silence=silence) for each in readings]
+    reflectors = [Reflector(each, queue.put, heard, silence=silence) for each in readings]
     missing = len(reflectors)
 
     async def listed() -> None:

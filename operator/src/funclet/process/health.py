@@ -1,6 +1,6 @@
 """Health, readiness and metrics, as every process answers them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -13,24 +13,44 @@ PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 Readiness = Callable[[], Iterable[str]]
 
 
-def health_routes(registry: CollectorRegistry, waits_for: Readiness) -> list[web.RouteDef]:
+#: which watches are dead, so that only a new start helps
+Dead = Callable[[], Awaitable[Iterable[str]]]
+
+
+async def _none() -> Iterable[str]:
+    return ()
+
+
+def health_routes(
+    registry: CollectorRegistry, waits_for: Readiness, dead: Dead = _none
+) -> list[web.RouteDef]:
     """Routes for `PATHS`."""
     return [
-        web.get("/healthz", _health),
+        web.get("/healthz", _health(dead)),
         web.get("/readyz", _readiness(waits_for)),
         web.get("/metrics", _metrics(registry)),
     ]
 
 
-def health_application(registry: CollectorRegistry, waits_for: Readiness) -> web.Application:
+def health_application(
+    registry: CollectorRegistry, waits_for: Readiness, dead: Dead = _none
+) -> web.Application:
     """Make an application that has these routes alone."""
     app = web.Application()
-    app.add_routes(health_routes(registry, waits_for))
+    app.add_routes(health_routes(registry, waits_for, dead))
     return app
 
 
-async def _health(_request: web.Request) -> web.Response:
-    return web.Response(text="ok\n")
+def _health(dead: Dead) -> Handler:
+    async def health(_request: web.Request) -> web.Response:
+        watches = list(await dead())
+        if not watches:
+            return web.Response(text="ok\n")
+        return web.Response(
+            status=503, text="".join(f"no word from the watch of {each}\n" for each in watches)
+        )
+
+    return health
 
 
 def _readiness(waits_for: Readiness) -> Handler:

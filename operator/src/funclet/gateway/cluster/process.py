@@ -31,7 +31,7 @@ from funclet.gateway.proof import load_signer
 from funclet.gateway.settings import GatewaySettings as Serving
 from funclet.gateway.settings import ListenerLimits
 from funclet.kube.client import ClusterKube, connect
-from funclet.kube.membership import Membership
+from funclet.kube.membership import PREFIX, Membership
 from funclet.kube.port import Object
 from funclet.plan.labels import FUNCTION_NAME
 from funclet.plan.plan import Key
@@ -40,6 +40,7 @@ from funclet.plan.route_table import RouteKey
 from funclet.plan.routes import FunctionRoute
 from funclet.process import keys
 from funclet.process.health import health_application
+from funclet.process.liveness import Liveness
 from funclet.process.logs import configure_logs
 from funclet.process.running import listen, on_end_signals, until_stopped
 from funclet.process.settings import GatewaySettings, read_platform
@@ -110,6 +111,7 @@ class GatewayProcess:
             on_change=self._homes.update,
         )
         self._snapshot = Snapshot(settings.cache / "snapshot.json", self._informer, self._membership)
+        self._dead = Liveness(kube.hearing, lambda: kube.get(self._membership.key))
         self._session = aiohttp.ClientSession(auto_decompress=False)
         self._origin = WebOrigin(OriginSettings(region=config.region))
         self._archives = Archives(
@@ -128,7 +130,8 @@ class GatewayProcess:
     async def run(self) -> None:
         """Serve until `stop`; then finish what runs. Raises whatever ends a part that must never end."""
         admin = await self._serve(
-            health_application(self._gateway.metrics.registry, self._missing), self._settings.admin_port
+            health_application(self._gateway.metrics.registry, self._missing, self._dead),
+            self._settings.admin_port,
         )
         tasks = {asyncio.create_task(self._informer.run(), name="watches")}
         internal = await self._serve(self._internal(), self._settings.internal_port)
