@@ -7,7 +7,7 @@ import pytest
 from funclet.kube.kinds import KINDS, kind_of
 from funclet.plan.plan import Key
 from support.api_server import Server, make_namespace
-from support.operators import Seen, eventually, running
+from support.operators import QUICK, Seen, eventually, running
 
 #: what may be left of a namespace's functions
 OF_FUNCTIONS = ("Function", "FunctionVersion", "Alias", "ControllerRevision", "Deployment", "Pod")
@@ -111,12 +111,12 @@ async def test_what_a_function_is_held_with_by_somebody_else_is_waited_for(
 async def test_what_was_deleted_while_no_operator_was_there_is_known_to_the_next(
     place: Seen, whole: Server
 ) -> None:
-    with running(whole.kubeconfig, place.namespace) as first:
+    with running(whole.kubeconfig, place.namespace, lease=QUICK) as first:
         await make_everything(place)
         first.kill()
     await delete(place, place.key("greet"))
     await emptied(place)
-    with running(whole.kubeconfig, place.namespace, "two") as heir:
+    with running(whole.kubeconfig, place.namespace, "two", lease=QUICK) as heir:
         await place.settled()
         assert await everything(place) == []
         # A Function of the same name begins with the first number: nothing of the old one is remembered.
