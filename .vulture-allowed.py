@@ -70,3 +70,6 @@ parse_float  # operator/src/funclet/supervisor/settings.py
 parse_int  # operator/src/funclet/supervisor/settings.py
 parse_constant  # operator/src/funclet/supervisor/settings.py
 memo  # operator/src/funclet/supervisor/settings.py
+_.eof_received  # operator/src/funclet/gateway/fastlane.py
+_.handle_error  # operator/src/funclet/gateway/slow_lane.py
+_.log_exception  # operator/src/funclet/gateway/slow_lane.py

@@ -410,6 +410,15 @@ ROWS: Mapping[str, Row] = {
     ),
     "crds.enabled": Row(False, holds=without("CustomResourceDefinition")),
     "crds.keep": Row(False, holds=kept),
+    "priorityClass.create": Row(
+        False,
+        {
+            "PriorityClass/funclet-platform": GONE,
+            "Deployment/funclet-operator": {f"{POD}/priorityClassName": ABSENT},
+            "Deployment/funclet-gateway": {f"{POD}/priorityClassName": ABSENT},
+        },
+    ),
+    "priorityClass.value": Row(7, {"PriorityClass/funclet-platform": {"/value": 7}}),
     "rbac.create": Row(False, holds=without("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")),
     "rbac.aggregate": Row(
         False,

@@ -233,3 +233,25 @@ def test_only_what_speaks_to_the_api_server_has_a_token_for_it() -> None:
     tokens = {component: pod["spec"]["automountServiceAccountToken"] for component, pod in render().pods()}
     assert tokens == {"operator": True, "gateway": True, "test": False}
     assert {each["automountServiceAccountToken"] for each in render().all("ServiceAccount")} == {False}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_pods_of_functions_make_room_for_the_platforms(component: str) -> None:
+    (made,) = render().all("PriorityClass")
+    assert made["value"] > 0
+    assert dict(render().pods())[component]["spec"]["priorityClassName"] == made["metadata"]["name"]
+    own = render({component: {"priorityClassName": "mine"}})
+    assert dict(own.pods())[component]["spec"]["priorityClassName"] == "mine"
+
+
+def test_a_release_for_some_namespaces_makes_nothing_that_belongs_to_the_cluster() -> None:
+    scoped = render(
+        {
+            "scope": {"namespaces": ["team-a"]},
+            "defaultNamespace": "team-a",
+            "auth": {"mode": "Token"},
+            "crds": {"enabled": False},
+        }
+    )
+    assert [each["kind"] for each in scoped.objects if "namespace" not in each["metadata"]] == []
+    assert all("priorityClassName" not in pod["spec"] for _, pod in scoped.pods())

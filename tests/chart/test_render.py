@@ -92,7 +92,7 @@ def test_every_object_says_whose_it_is(name: str) -> None:
 @every_scenario
 def test_every_namespaced_object_names_its_namespace(name: str) -> None:
     unbound = {each["kind"] for each in scenario(name).objects if "namespace" not in each["metadata"]}
-    assert unbound <= {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+    assert unbound <= {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "PriorityClass"}
 
 
 def test_a_namespace_is_never_made() -> None:

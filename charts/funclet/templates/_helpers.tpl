@@ -23,6 +23,11 @@ app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
+{{/* A class of priority belongs to the cluster: a release for some namespaces makes none. */}}
+{{- define "funclet.makesPriorityClass" -}}
+{{- and .Values.priorityClass.create (not .Values.scope.namespaces) -}}
+{{- end -}}
+
 {{/* The chart's own. Takes {root, component}. */}}
 {{- define "funclet.ownLabels" -}}
 {{ include "funclet.selector" . }}

@@ -7,7 +7,8 @@ imagePullSecrets:
   - name: {{ . | quote }}
   {{- end }}
 {{- end }}
-{{- with $own.priorityClassName }}
+{{- $made := eq (include "funclet.makesPriorityClass" .root) "true" | ternary (printf "%s-platform" (include "funclet.fullname" .root)) "" }}
+{{- with default $made $own.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $own.nodeSelector }}

@@ -31,7 +31,7 @@ from funclet.gateway.proof import load_signer
 from funclet.gateway.settings import GatewaySettings as Serving
 from funclet.gateway.settings import ListenerLimits
 from funclet.kube.client import ClusterKube, connect
-from funclet.kube.membership import PREFIX, Membership
+from funclet.kube.membership import Membership
 from funclet.kube.port import Object
 from funclet.plan.labels import FUNCTION_NAME
 from funclet.plan.plan import Key
