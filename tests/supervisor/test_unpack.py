@@ -73,7 +73,7 @@ def test_into_a_folder_nothing_is_written_over(tmp_path: Path) -> None:
     "name",
     [
         "../etc/x", "a/../../x", "/abs", "C:\\x", "C:x", "a\\..\\b", "a//b", "./a", "a/./b", "..", "n" * 256,
-        "/".join(["d" * 100] * 11), "a\nb", "a\x1b[2Jb",
+        "/".join(["d" * 100] * 11), "a\nb", "a\x1b[2Jb", "d/" * 33 + "f", "d/" * 34,
     ],
 )  # fmt: skip
 def test_a_name_that_leaves_the_folder_or_has_no_place_is_refused(tmp_path: Path, name: str) -> None:
@@ -112,6 +112,25 @@ def test_too_many_entries_are_refused(tmp_path: Path) -> None:
     path = archive(tmp_path, [file(str(number), b"") for number in range(11)])
     with pytest.raises(UnpackError, match="11 entries; at most 10"):
         unpack(path, tmp_path / "out", Limits(entries=10))
+
+
+def test_a_file_may_lie_in_as_many_folders_as_anybody_needs(tmp_path: Path) -> None:
+    unpack(archive(tmp_path, [file("d/" * 32 + "f")]), tmp_path / "out")
+    assert (tmp_path / "out" / ("d/" * 32) / "f").exists()
+
+
+def test_folders_that_only_names_imply_are_counted(tmp_path: Path) -> None:
+    path = archive(tmp_path, [file(f"{number}/a/b/f", b"") for number in range(4)])
+    unpack(path, tmp_path / "fits", Limits(entries=16))
+    with pytest.raises(UnpackError, match="makes more than 15 files and folders"):
+        unpack(path, tmp_path / "out", Limits(entries=15))
+
+
+def test_folders_take_room_too(tmp_path: Path) -> None:
+    path = archive(tmp_path, [file("a/b/f", b"")])
+    with pytest.raises(UnpackError, match="Unzipped size must be smaller than 8192 bytes"):
+        unpack(path, tmp_path / "out", Limits(total_bytes=8192))
+    unpack(path, tmp_path / "out", Limits(total_bytes=8193))
 
 
 def test_a_bomb_is_stopped_by_its_ratio_while_inflating(tmp_path: Path) -> None:

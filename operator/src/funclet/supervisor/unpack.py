@@ -13,8 +13,9 @@ import stat
 import struct
 import zipfile
 import zlib
-from itertools import pairwise
 from pathlib import Path
+
+from funclet.supervisor.zip_records import Directory, check_local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _LOCAL_HEADER = 30
+#: bytes of names and the like, before anything of an archive is parsed: 400 for each of 20,000 entries
+_DIRECTORY_MOST = 8 << 20
+#: how deep a file may lie, in folders, and what each of these takes of a disk
+_DEPTH_MOST = 32
+_FOLDER_BYTES = 4096
 _NAME_MAX = 255
 _PATH_MAX = 1024
 _ENCRYPTED = 0x1
@@ -78,11 +84,12 @@ def unpack_into(archive: BinaryIO, folder: str, limits: Limits | None = None) ->
 
 def _unpack(archive: BinaryIO, target: Path, limits: Limits, *, sealed: bool) -> None:
     try:
+        end = _measure(archive, limits)
         with zipfile.ZipFile(archive) as opened:
             entries = opened.infolist()
-            _check(entries, limits)
+            budget = _spend(limits.bytes_for(os.fstat(archive.fileno()).st_size), _check(entries, limits))
+            _check_places(archive, entries, end)
             target.mkdir(mode=_FOLDER, exist_ok=sealed)
-            budget = limits.bytes_for(os.fstat(archive.fileno()).st_size)
             for entry in entries:
                 budget = _write(opened, entry, target, budget, _SEALED if sealed else _OPEN)
     except (
@@ -92,6 +99,7 @@ def _unpack(archive: BinaryIO, target: Path, limits: Limits, *, sealed: bool) ->
         EOFError,
         LookupError,
         NotImplementedError,
+        OverflowError,
         RuntimeError,
         ValueError,
     ) as error:
@@ -99,17 +107,34 @@ def _unpack(archive: BinaryIO, target: Path, limits: Limits, *, sealed: bool) ->
         raise UnpackError(f"{message} ({error})") from error
 
 
-def _check(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
-    if len(entries) > limits.entries:
-        raise UnpackError(f"The archive has {len(entries)} entries; at most {limits.entries} are allowed.")
+def _measure(archive: BinaryIO, limits: Limits) -> int:
+    """Check the directory by its size; returns where it starts, which is where the data ends."""
+    directory = Directory(archive)
+    if directory.entries > limits.entries:
+        raise UnpackError(
+            f"The archive has {directory.entries} entries; at most {limits.entries} are allowed."
+        )
+    if directory.size > _DIRECTORY_MOST:
+        raise UnpackError(
+            f"The archive's directory has {directory.size} bytes; at most {_DIRECTORY_MOST} are allowed."
+        )
+    directory.check(archive)
+    return directory.start
+
+
+def _check(entries: list[zipfile.ZipInfo], limits: Limits) -> int:
+    """Check what the directory says; returns the bytes that folders take, those that only names imply included."""
     seen: dict[str, bool] = {}
     for entry in entries:
         _check_name(entry)
         _check_kind(entry)
         _check_unique(entry, seen)
-    _check_overlap(entries)
-    if sum(entry.file_size for entry in entries) >= limits.total_bytes:
+        if len(seen) > limits.entries:
+            raise UnpackError(f"The archive makes more than {limits.entries} files and folders.")
+    folders = _FOLDER_BYTES * sum(seen.values())
+    if folders + sum(entry.file_size for entry in entries) >= limits.total_bytes:
         raise UnpackError(f"Unzipped size must be smaller than {limits.total_bytes} bytes")
+    return folders
 
 
 def _check_name(entry: zipfile.ZipInfo) -> None:
@@ -122,6 +147,7 @@ def _check_name(entry: zipfile.ZipInfo) -> None:
         or (name[1:2] == ":" and name[0].isascii() and name[0].isalpha())  # a drive
         or any(part in {"", ".", ".."} or len(os.fsencode(part)) > _NAME_MAX for part in parts)
         or len(name) > _PATH_MAX
+        or len(parts) > _DEPTH_MOST + 1
     ):
         raise UnpackError(f"The archive's entry {name[:80]!r} has a name that is not allowed.")
 
@@ -147,14 +173,16 @@ def _check_unique(entry: zipfile.ZipInfo, seen: dict[str, bool]) -> None:
     seen[path] = entry.is_dir()
 
 
-def _check_overlap(entries: list[zipfile.ZipInfo]) -> None:
-    if any(entry.header_offset < 0 for entry in entries):
-        raise zipfile.BadZipFile("an entry lies before the archive")
-    for first, second in pairwise(sorted(entries, key=lambda entry: entry.header_offset)):
-        if first.header_offset + _LOCAL_HEADER + first.compress_size > second.header_offset:
-            raise UnpackError(
-                f"The archive's entries {first.filename[:80]!r} and {second.filename[:80]!r} overlap."
-            )
+def _check_places(archive: BinaryIO, entries: list[zipfile.ZipInfo], end: int) -> None:
+    """See that the data lie within the archive, one behind the other, and are what both headers say."""
+    if any(not 0 <= entry.header_offset < end for entry in entries):
+        raise zipfile.BadZipFile("an entry lies outside the archive")
+    ordered = sorted(entries, key=lambda entry: entry.header_offset)
+    nexts = [*(entry.header_offset for entry in ordered[1:]), end]
+    for entry, following in zip(ordered, nexts, strict=False):
+        if entry.header_offset + _LOCAL_HEADER + entry.compress_size > following:
+            raise UnpackError(f"The archive's entry {entry.filename[:80]!r} and what follows it overlap.")
+        check_local(archive, entry, following)
 
 
 def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, budget: int, mask: int) -> int:
@@ -169,8 +197,13 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, budget
     with open(descriptor, "wb") as out, opened.open(entry) as source:  # noqa: PTH123  # a descriptor, not a path
         os.fchmod(descriptor, mode)  # whatever the umask
         while chunk := source.read(_CHUNK):
-            budget -= len(chunk)
-            if budget < 0:
-                raise UnpackError("The archive unpacks to more than is allowed for its size.")
+            budget = _spend(budget, len(chunk))
             out.write(chunk)
     return budget
+
+
+def _spend(budget: int, size: int) -> int:
+    """Return what is left of the budget, in bytes."""
+    if size > budget:
+        raise UnpackError("The archive unpacks to more than is allowed for its size.")
+    return budget - size
