@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from funclet.supervisor import fetch
+from funclet.supervisor.code import Code
 from funclet.supervisor.pod_settings import CodeSource
-from support.pod import CAPABILITY, InternalPort, Request, archive
+from funclet.supervisor.process import reap
+from support.pod import CAPABILITY, InternalPort, Request, archive, loop_in_this_process
 from support.supervisor import Supervisor, is_alive, python_command, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from funclet.supervisor.outcome import Fault
     from supervisor.conftest import Functions
 
 pytestmark = pytest.mark.processes
 
 ECHO = archive({"app.py": "def handler(event, context): return event", "pkg/data.txt": "x"})
+
+NOWHERE = {"url": "http://127.0.0.1:1/code", "sha256": "0" * 64, "capability": CAPABILITY}
 
 
 def started(
@@ -159,6 +164,29 @@ def test_an_archive_that_breaks_a_rule_is_refused_at_once(functions: Functions, 
         assert len(port.came) == 1
     assert (answer.outcome, answer.json["errorType"]) == ("init-error", "InvalidZipFileException")
     assert not (tmp_path / "evil.py").exists()
+
+
+def test_what_nobody_foresaw_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(_: CodeSource) -> None:
+        raise OverflowError("too\nlarge \ud800")
+
+    monkeypatch.setattr(fetch, "fetch", fail)
+    faults: list[Fault | None] = []
+    with loop_in_this_process() as loop:
+
+        def told(fault: Fault | None) -> None:
+            faults.append(fault)
+            loop.stop(0)
+
+        Code(loop, CodeSource({**NOWHERE, "folder": str(tmp_path)})).fetch(told)
+        loop.run()
+    wait_for(lambda: not reap()[1])
+    [fault] = faults
+    assert fault is not None
+    assert (fault.error_type, fault.message) == (
+        "CodeUnavailable",
+        "The function's code could not be fetched: OverflowError: too large \\ud800",
+    )
 
 
 def test_what_an_earlier_life_left_is_removed_and_links_are_not_followed(

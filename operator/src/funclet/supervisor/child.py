@@ -31,7 +31,8 @@ RESULT_LIMIT = 4096
 class Child:
     """Calls `work` in a forked process and `done`, in this one, with the bytes that it returned.
 
-    They are empty if the process was ended or took longer than `limit` seconds.
+    They are empty if the process was ended or took longer than `limit` seconds. What `work` raises is told by
+    name and message instead, in one line.
     """
 
     def __init__(
@@ -70,9 +71,16 @@ def _live(work: Callable[[], bytes], write_end: int, parent: int, limit: int) ->
         alarm(limit)
         kernel.tell_parent_death(SIGKILL)
         if os.getppid() == parent:
-            os.write(write_end, work()[:RESULT_LIMIT])
+            os.write(write_end, _result(work)[:RESULT_LIMIT])
     finally:
         os._exit(0)
+
+
+def _result(work: Callable[[], bytes]) -> bytes:
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - nobody else is there to tell it, and silence reads as a timeout
+        return " ".join(f"{type(error).__name__}: {error}".split()).encode(errors="backslashreplace")
 
 
 def _let_go(kept: int) -> None:

@@ -55,7 +55,10 @@ class Code:
 
 
 def _fault(result: bytes) -> Fault:
-    error_type, _, message = result.decode(errors="replace").partition("\n")
+    error_type, told, message = result.decode(errors="replace").partition("\n")
     if not error_type:
         return Fault("CodeUnavailable", f"The function's code could not be fetched within {_LIMIT} seconds")
+    if not told:
+        # No fault that is foreseen has a single line.
+        return Fault("CodeUnavailable", f"The function's code could not be fetched: {error_type}")
     return Fault(error_type, message)

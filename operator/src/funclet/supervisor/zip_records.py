@@ -30,6 +30,8 @@ class Directory:
     """The central directory: from `start` on, `size` bytes, said to be `entries`."""
 
     __slots__ = ("entries", "size", "start")
+    entries: int
+    size: int
 
     def __init__(self, archive: BinaryIO) -> None:
         """Read the records at the end of the archive, and nothing else."""
