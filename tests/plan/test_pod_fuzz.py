@@ -167,7 +167,7 @@ def test_a_pod_holds_no_secret_of_the_platform_but_its_capabilities(
     revision = revision_of(function)
     known = {
         announce_capability(CAPABILITY_KEY, revision.namespace, revision.key),
-        code_capability(CAPABILITY_KEY, SHA),
+        code_capability(CAPABILITY_KEY, revision.namespace, SHA),
         SHA,
         *(each * 64 for each in "de5"),
     }

@@ -39,9 +39,9 @@ def test_a_runtime_is_told_its_handler() -> None:
 
 def test_code_is_fetched_by_its_hash_with_a_capability_for_it_alone() -> None:
     assert settings(revision())["code"] == {
-        "url": f"http://funclet-gateway-internal.funclet-system.svc:8702/code/{SHA}",
+        "url": f"http://funclet-gateway-internal.funclet-system.svc:8702/code/{revision().namespace}/{SHA}",
         "sha256": SHA,
-        "capability": code_capability(CAPABILITY_KEY, SHA),
+        "capability": code_capability(CAPABILITY_KEY, revision().namespace, SHA),
         "folder": "/var/task",
     }
 

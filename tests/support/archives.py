@@ -9,13 +9,15 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from funclet.gateway.code.archives import CACHE, PATH, ArchiveError, Archives, Origin
+from funclet.gateway.code.archives import CACHE, PATH, ArchiveError, Archives, Origin, Wanted
 from funclet.gateway.code.door import CodeDoor
 from funclet.kube.informer import Informer
 from funclet.local.kube.store import LocalKube
 from support.objects import function_manifest, stored
 
 CAPABILITY_KEY = b"the key of capabilities"
+#: whose archives these are, where a test does not say
+NAMESPACE = "default"
 
 
 class Shelf:
@@ -62,19 +64,32 @@ class CodeGateway:
         seen = stored(manifest, resourceVersion=str(self._version))
         self.informer.put({**seen, "status": dict(status or {})})
 
-    def put_zip(self, sha256: str, url: str, *, name: str = "greet") -> None:
+    def put_zip(self, sha256: str, url: str, *, name: str = "greet", namespace: str = NAMESPACE) -> None:
         """Let it see a Function whose code is an archive."""
-        code = {"zip": {"url": url, "sha256": sha256}}
-        self.put(function_manifest(name, code=code), status={"codeSha256": sha256})
+        manifest = function_manifest(name, code={"zip": {"url": url, "sha256": sha256}})
+        manifest["metadata"]["namespace"] = namespace
+        self.put(manifest, status={"codeSha256": sha256})
 
-    def put_inline(self, inline: Mapping[str, str], sha256: str | None, *, name: str = "greet") -> None:
+    def put_inline(
+        self,
+        inline: Mapping[str, str],
+        sha256: str | None,
+        *,
+        name: str = "greet",
+        namespace: str = NAMESPACE,
+    ) -> None:
         """Let it see a Function whose code stands in it."""
-        status = {} if sha256 is None else {"codeSha256": sha256}
-        self.put(function_manifest(name, code={"inline": dict(inline)}), status=status)
+        manifest = function_manifest(name, code={"inline": dict(inline)})
+        manifest["metadata"]["namespace"] = namespace
+        self.put(manifest, status={} if sha256 is None else {"codeSha256": sha256})
 
-    def has(self, sha256: str) -> bool:
-        """Whether the archive is on the disk."""
-        return (self.root / sha256[:2] / sha256).is_file()
+    async def find(self, sha256: str, namespace: str = NAMESPACE) -> Path:
+        """Give the archive's file to a namespace."""
+        return await self.archives.find(Wanted(namespace, sha256))
+
+    def has(self, sha256: str, namespace: str = NAMESPACE) -> bool:
+        """Whether a namespace's archive is on the disk."""
+        return (self.root / namespace / sha256[:2] / sha256).is_file()
 
 
 @asynccontextmanager
@@ -85,7 +100,9 @@ async def code_gateway(root: Path, origin: Origin, *, limit: int = CACHE) -> Asy
         gateway = CodeGateway(root, origin, session, limit)
         stack.push_async_callback(gateway.archives.close)
         app = web.Application()
-        app.router.add_get(f"{PATH}/{{sha256}}", CodeDoor(gateway.archives, CAPABILITY_KEY).answer)
+        app.router.add_get(
+            f"{PATH}/{{namespace}}/{{sha256}}", CodeDoor(gateway.archives, CAPABILITY_KEY).answer
+        )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

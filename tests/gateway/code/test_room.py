@@ -7,8 +7,8 @@ BIG = 1 << 20
 
 
 def put(root: Path, name: str, size: int, *, used: float) -> Path:
-    path = root / name[:2] / name
-    path.parent.mkdir(exist_ok=True)
+    path = root / "shop" / name[:2] / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(bytes(size))
     os.utime(path, (used, used))
     return path
@@ -34,8 +34,8 @@ def test_small_archives_which_may_be_nowhere_else_go_last(tmp_path: Path) -> Non
 
 
 def test_what_is_just_coming_is_left_alone(tmp_path: Path) -> None:
-    coming = tmp_path / "partial" / "x"
-    coming.parent.mkdir()
+    coming = tmp_path / "shop" / "partial" / "x"
+    coming.parent.mkdir(parents=True)
     coming.write_bytes(bytes(BIG))
     make_room(tmp_path, 0)
     assert coming.exists()

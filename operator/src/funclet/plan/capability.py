@@ -13,9 +13,9 @@ def announce_capability(key: bytes, namespace: str, revision: str) -> str:
     return _capability(key, f"announce\n{namespace}\n{revision}")
 
 
-def code_capability(key: bytes, sha256: str) -> str:
-    """Let pods read the one archive of this SHA-256; in hex."""
-    return _capability(key, f"code\n{sha256}")
+def code_capability(key: bytes, namespace: str, sha256: str) -> str:
+    """Let pods of a namespace read the one archive of this SHA-256 that is there; in hex."""
+    return _capability(key, f"code\n{namespace}\n{sha256}")
 
 
 def is_capability(given: str, expected: str) -> bool:

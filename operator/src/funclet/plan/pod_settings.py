@@ -63,8 +63,8 @@ def _announce(revision: Revision, cluster: Cluster) -> dict[str, str]:
 def _code(revision: Revision, cluster: Cluster) -> dict[str, str]:
     sha256 = revision.code_sha256
     return {
-        "url": f"{cluster.config.gateway_internal_url}/code/{sha256}",
+        "url": f"{cluster.config.gateway_internal_url}/code/{revision.namespace}/{sha256}",
         "sha256": sha256,
-        "capability": code_capability(cluster.capability_key, sha256),
+        "capability": code_capability(cluster.capability_key, revision.namespace, sha256),
         "folder": TASK_ROOT,
     }

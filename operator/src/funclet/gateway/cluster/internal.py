@@ -26,7 +26,7 @@ def internal_application(
         [
             web.post(RELAY, relay.answer),
             web.post(ANNOUNCE, announcements.answer),
-            web.get(f"{CODE}/{{sha256}}", CodeDoor(archives, capability_key).answer),
+            web.get(f"{CODE}/{{namespace}}/{{sha256}}", CodeDoor(archives, capability_key).answer),
         ]
     )
     return app

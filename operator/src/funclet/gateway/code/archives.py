@@ -1,12 +1,16 @@
-"""Finds an archive by its SHA-256: on this disk, in the resources, at a peer, at its origin."""
+"""Finds an archive by namespace and SHA-256: on this disk, in the resources, at a peer, at its origin.
+
+Namespaces share nothing here, not even archives that are the same. Whoever could get another's archive by its hash
+would need to know no more of it, and a hash is no secret.
+"""
 
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import aiohttp
 import structlog
@@ -37,6 +41,18 @@ class ArchiveError(Exception):
     """An archive cannot be had; the message says why, in a sentence."""
 
 
+class Wanted(NamedTuple):
+    """An archive, and for whom: what another namespace has of this SHA-256 is not it."""
+
+    namespace: str
+    sha256: str
+
+    @property
+    def path(self) -> str:
+        """The path at a gateway's internal port."""
+        return f"{PATH}/{self.namespace}/{self.sha256}"
+
+
 class Origin(Protocol):
     """Where archives come from that are in no resource."""
 
@@ -61,7 +77,9 @@ class Archives:
     ) -> None:
         """`peers` gives the internal addresses of the other gateways; `limit` is the cache's size in bytes."""
         self._root = root
-        self._blobs = DirectoryBlobs(root)
+        root.mkdir(parents=True, exist_ok=True)
+        # All of them at once: each clears away what an interrupted write left.
+        self._blobs = {each.name: DirectoryBlobs(each) for each in root.iterdir()}
         self._informer = informer
         self._key = key
         self._origin = origin
@@ -70,7 +88,7 @@ class Archives:
         self._limit = limit
         # What an earlier life left is counted at the first write.
         self._added = limit
-        self._looking: dict[str, asyncio.Task[Path]] = {}
+        self._looking: dict[Wanted, asyncio.Task[Path]] = {}
         self._keeping: set[asyncio.Task[None]] = set()
         self._writers = asyncio.Semaphore(_WRITERS)
         #: sources that failed when they were last asked
@@ -84,31 +102,39 @@ class Archives:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def find(self, sha256: str, *, forwarded: bool = False) -> Path:
+    async def find(self, wanted: Wanted, *, forwarded: bool = False) -> Path:
         """Give the archive's file; several who ask for one wait for the same search. Raises ArchiveError.
 
         One `forwarded` by a peer gets what is at hand: two gateways that look for one archive must not wait
         for each other.
         """
         try:
-            if await self._is_at_hand(sha256) or (forwarded and await self._take_inline(sha256)):
-                return self._path(sha256)
+            if await self._is_at_hand(wanted) or (forwarded and await self._take_inline(wanted)):
+                return self._path(wanted)
         except OSError as error:
             raise _no_disk(error) from error
         if forwarded:
-            raise ArchiveError(f"this gateway does not have the code {sha256}")
-        task = self._looking.get(sha256)
+            raise ArchiveError(f"this gateway does not have the code {wanted.sha256}")
+        task = self._looking.get(wanted)
         if task is None:
-            task = asyncio.create_task(self._look(sha256))
-            self._looking[sha256] = task
-            task.add_done_callback(lambda ended: self._looked(sha256, ended))
+            task = asyncio.create_task(self._look(wanted))
+            self._looking[wanted] = task
+            task.add_done_callback(lambda ended: self._looked(wanted, ended))
         return await asyncio.shield(task)
 
-    async def _is_at_hand(self, sha256: str) -> bool:
+    def _of(self, namespace: str) -> DirectoryBlobs:
+        if namespace not in self._blobs:
+            self._blobs[namespace] = DirectoryBlobs(self._root / namespace)
+        return self._blobs[namespace]
+
+    async def _is_at_hand(self, wanted: Wanted) -> bool:
         """Whether it is on the disk, and undamaged."""
+        blobs = self._blobs.get(wanted.namespace)
+        if blobs is None:
+            return False
 
         def check() -> None:
-            os.utime(self._blobs.path(sha256))
+            os.utime(blobs.path(wanted.sha256))
 
         try:
             await asyncio.to_thread(check)
@@ -116,67 +142,75 @@ class Archives:
             return False
         return True
 
-    def _path(self, sha256: str) -> Path:
-        return self._root / sha256[:2] / sha256
+    def _path(self, wanted: Wanted) -> Path:
+        return self._root / wanted.namespace / wanted.sha256[:2] / wanted.sha256
 
-    def _looked(self, sha256: str, ended: asyncio.Task[Path]) -> None:
-        del self._looking[sha256]
+    def _looked(self, wanted: Wanted, ended: asyncio.Task[Path]) -> None:
+        del self._looking[wanted]
         if not ended.cancelled():
             # Whoever asked may be gone; then nobody else takes note of how it ended.
             ended.exception()
 
-    async def _look(self, sha256: str) -> Path:
+    async def _look(self, wanted: Wanted) -> Path:
         try:
-            if not await self._take_inline(sha256) and not await self._ask_peers(sha256):
-                await self._fetch(sha256)
-            path = self._path(sha256)
+            if not await self._take_inline(wanted) and not await self._ask_peers(wanted):
+                await self._fetch(wanted)
+            path = self._path(wanted)
             await self._make_room(path.stat().st_size)
         except OSError as error:
             raise _no_disk(error) from error
         return path
 
-    def _resources(self) -> list[Object]:
-        """Give all that has code: asked only for what is not on the disk."""
-        return [each for each in self._informer.dump() if each["kind"] in KINDS]
+    def _resources(self, namespace: str) -> list[Object]:
+        """Give all of a namespace that has code: asked only for what is not on the disk."""
+        return [
+            each
+            for each in self._informer.dump()
+            if each["kind"] in KINDS and each["metadata"].get("namespace") == namespace
+        ]
 
-    async def _take_inline(self, sha256: str) -> bool:
+    async def _take_inline(self, wanted: Wanted) -> bool:
         """Make it from the resource that it stands in. A status that lags names code that is there no more."""
-        for resource in self._resources():
+        for resource in self._resources(wanted.namespace):
             inline = inline_of(resource)
-            if inline is None or sha256 not in hashes(resource):
+            if inline is None or wanted.sha256 not in hashes(resource):
                 continue
             try:
                 content = await asyncio.to_thread(zip_of, inline)
-                await self._blobs.store(_once(content), sha256=sha256)
+                await self._store(_once(content), wanted)
             except ValueError:
                 continue
             return True
         return False
 
-    async def _ask_peers(self, sha256: str) -> bool:
-        headers = {"authorization": f"Bearer {code_capability(self._key, sha256)}", FORWARDED: "1"}
+    async def _store(self, chunks: AsyncIterable[bytes], wanted: Wanted) -> None:
+        await self._of(wanted.namespace).store(chunks, sha256=wanted.sha256)
+
+    async def _ask_peers(self, wanted: Wanted) -> bool:
+        headers = {"authorization": f"Bearer {code_capability(self._key, *wanted)}", FORWARDED: "1"}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=1.0, sock_read=_PEER)
         for address in self._peers():
             try:
-                url = f"http://{address}{PATH}/{sha256}"
+                url = f"http://{address}{wanted.path}"
                 async with self._session.get(url, headers=headers, timeout=timeout) as response:
                     if response.status == _OK:
-                        await self._blobs.store(response.content.iter_chunked(CHUNK), sha256=sha256)
+                        await self._store(response.content.iter_chunked(CHUNK), wanted)
                         return True
             except (aiohttp.ClientError, TimeoutError, BlobMismatchError) as error:
-                _log.info("a gateway does not give code", sha256=sha256, peer=address, error=repr(error))
+                _log.info("a gateway does not give code", **wanted._asdict(), peer=address, error=repr(error))
         return False
 
-    async def _fetch(self, sha256: str) -> None:
+    async def _fetch(self, wanted: Wanted) -> None:
         """Fetch it from where resources say that it is. Raises ArchiveError."""
-        sources = {source: None for each in self._resources() if (source := source_of(each, sha256))}
+        resources = self._resources(wanted.namespace)
+        sources = {source: None for each in resources if (source := source_of(each, wanted.sha256))}
         failure = ArchiveError(
-            f"no function and no gateway has the code {sha256} any more; apply the function again"
+            f"no function and no gateway has the code {wanted.sha256} any more; apply the function again"
         )
-        # Somebody else's resource may name the same archive at a place that never answers.
+        # Another resource may name the same archive at a place that never answers.
         for source in sorted(sources, key=self._failed.__contains__):
             try:
-                await self._fetch_from(source, sha256)
+                await self._fetch_from(source, wanted)
             except ArchiveError as error:
                 failure = error
                 self._note_failure(source)
@@ -190,13 +224,13 @@ class Archives:
             self._failed.clear()
         self._failed.add(source)
 
-    async def _fetch_from(self, source: str, sha256: str) -> None:
+    async def _fetch_from(self, source: str, wanted: Wanted) -> None:
         try:
             async with aclosing(_pieces(self._origin.fetch(source))) as pieces:
-                await self._blobs.store(pieces, sha256=sha256)
+                await self._store(pieces, wanted)
         except BlobMismatchError:
             raise ArchiveError(
-                f"what came for {sha256} is something else: its SHA-256 does not match; publish again, or "
+                f"what came for {wanted.sha256} is something else: its SHA-256 does not match; publish again, or "
                 "correct spec.code.zip.sha256"
             ) from None
 
@@ -205,16 +239,17 @@ class Archives:
         inline = inline_of(after) if key.kind in KINDS else None
         if inline is None or inline == inline_of(before):
             return
-        task = asyncio.create_task(self._keep(inline))
+        task = asyncio.create_task(self._keep(key.namespace, inline))
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
 
-    async def _keep(self, inline: Mapping[str, str]) -> None:
+    async def _keep(self, namespace: str, inline: Mapping[str, str]) -> None:
         async with self._writers:
             try:
                 content = await asyncio.to_thread(zip_of, inline)
-                if not await self._blobs.has(hashlib.sha256(content).hexdigest()):
-                    await self._blobs.keep(content)
+                blobs = self._of(namespace)
+                if not await blobs.has(hashlib.sha256(content).hexdigest()):
+                    await blobs.keep(content)
                     await self._make_room(len(content))
             except (OSError, ValueError) as error:
                 _log.warning("code cannot be kept", error=str(error))

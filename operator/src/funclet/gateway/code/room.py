@@ -9,9 +9,12 @@ _SMALL = 256 * 1024
 
 
 def make_room(root: Path, limit: int) -> None:
-    """Remove archives until they have at most `limit` bytes: those used longest ago, small ones last of all."""
+    """Remove archives until they have at most `limit` bytes: those used longest ago, small ones last of all.
+
+    Below `root` each namespace has a folder of its own.
+    """
     found: list[tuple[bool, float, int, Path]] = []
-    for path in root.glob("??/*"):
+    for path in root.glob("*/??/*"):
         with contextlib.suppress(FileNotFoundError):
             stat = path.stat()
             found.append((stat.st_size <= _SMALL, stat.st_mtime, stat.st_size, path))
