@@ -126,11 +126,11 @@ def _compile(folder: Path) -> None:
 
 
 def _write_programs(folder: Path) -> None:
-    # The image's own libraries, its locale and its Python's settings have no say.
+    # The image's own libraries have no say, and what is not for builds sees nothing of its variables.
     loader = [f"{HOME}/lib/ld.so", "--inhibit-cache", "--library-path", f"{HOME}/lib"]
     python = [*loader, f"{HOME}/bin/python3", "-I", "-S", "-X", "utf8"]
-    launcher.write(folder / "supervisor", [*python, f"{HOME}/app/funclet/supervisor/__main__.py"])
-    launcher.write(folder / "install", [*python, f"{HOME}/app/install.py"])
+    launcher.write(folder / "supervisor", [*python, f"{HOME}/app/funclet/supervisor/__main__.py"], hide=True)
+    launcher.write(folder / "install", [*python, f"{HOME}/app/install.py"], hide=True)
     launcher.write(folder / "python", python)
 
 

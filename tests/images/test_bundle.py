@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,73 @@ def test_the_images_settings_of_loader_and_python_reach_the_function_and_not_the
     with pod.gateway() as gateway:
         told = gateway.invoke(b'["LD_LIBRARY_PATH", "PYTHONPATH", "LC_ALL"]').json
         assert told == ["/nowhere", "/nowhere", "en_US.ISO-8859-1"]
+
+
+#: tells which process it was loaded into, whichever way
+LIBRARY = """
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+__attribute__((constructor)) static void tell(void) {
+    int out = open("/var/task/loaded", O_WRONLY | O_CREAT | O_APPEND, 0666);
+    dprintf(out, "%d ", getpid());
+    close(out);
+}
+unsigned int la_version(unsigned int version) { tell(); return version; }
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A folder with a shared library that tells where it is loaded."""
+    if not shutil.which("gcc"):
+        pytest.skip("needs a C compiler")
+    folder = tmp_path / "library"
+    folder.mkdir()
+    (folder / "tell.c").write_text(LIBRARY)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", folder / "tell.so", folder / "tell.c"], check=True)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "LD_AUDIT"])
+def test_a_library_that_the_image_or_a_secret_names_is_loaded_into_the_function_alone(
+    start: Callable[..., Pod], library: Path, name: str
+) -> None:
+    code = f"import os\ndef handler(event, context): return [os.environ['{name}'], os.getpid()]"
+    pod = start(
+        [sys.executable, "-m", "awslambdaric", "app.handler"],
+        {"app.py": code},
+        read_only={**python_image(), "/library": library},
+        environment={name: "/library/tell.so"},
+    )
+    with pod.gateway() as gateway:
+        told, pid = gateway.invoke().json
+    assert told == "/library/tell.so"
+    loaded = set(map(int, (pod.task / "loaded").read_text().split()))
+    assert pid in loaded
+    assert 1 not in loaded
+
+
+def test_nothing_that_the_supervisor_starts_with_sees_a_variable_of_the_image(
+    start: Callable[..., Pod],
+) -> None:
+    code = "import os\ndef handler(event, context): return {name: os.environ[name] for name in event}"
+    given = {
+        "GLIBC_TUNABLES": "glibc.malloc.check=3",
+        "GCONV_PATH": "/var/task",
+        "LOCPATH": "/var/task",
+        "LD_DEBUG": "all",
+        "LD_DEBUG_OUTPUT": "/var/task/debug",
+        "MALLOC_ARENA_MAX": "1",
+        "TZ": "Asia/Tokyo",
+    }
+    command = [sys.executable, "-m", "awslambdaric", "app.handler"]
+    pod = start(command, {"app.py": code}, read_only=python_image(), environment=given)
+    with pod.gateway() as gateway:
+        assert gateway.invoke(json.dumps(list(given)).encode()).json == given
+    variables = Path(f"/proc/{pod.pid}/environ").read_bytes().split(b"\0")[:-1]
+    assert all(each.startswith(b"FUNCLET_") or each[0] & 0x80 for each in variables)
+    assert "debug.1" not in {path.name for path in pod.task.iterdir()}
 
 
 def test_the_function_cannot_look_into_the_supervisor(start: Callable[..., Pod]) -> None:

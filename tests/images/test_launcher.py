@@ -56,6 +56,55 @@ def test_its_own_arguments_follow_the_fixed_ones_and_the_environment_stays(
     assert done.stdout.strip() == ascii([["fixed one", "two", *arguments], "x=y"])
 
 
+def hiding(machine: str, *arguments: str) -> bytes:
+    script = "import runpy, sys; sys.stdout.buffer.write(runpy.run_path(sys.argv[1])['program'](sys.argv[3:], sys.argv[2], hide=True))"
+    command = [sys.executable, "-c", script, str(LAUNCHER), machine, *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+@here
+def test_it_hides_every_variable_that_is_not_the_platforms(tmp_path: Path) -> None:
+    program = tmp_path / "hide"
+    tell = "import sys; sys.stdout.buffer.write(open('/proc/self/environ', 'rb').read())"
+    program.write_bytes(hiding(platform.machine(), sys.executable, "-S", "-c", tell))
+    program.chmod(0o755)
+    given = {
+        "FUNCLET_A": "1",
+        "LD_PRELOAD": "/x",
+        "A": "",
+        "FUNCLET": "y",
+        "É": "z",
+        "LAST": "é=",
+        "FUNCLET_": "",
+    }
+    done = subprocess.run([str(program)], env=given, capture_output=True, check=True)
+    assert done.stdout.split(b"\0")[:-1] == [
+        b"FUNCLET_A=1",
+        b"\xccD_PRELOAD=/x",
+        b"\xc1=",
+        b"\xc6UNCLET=y",
+        "É=z".encode(),
+        b"\xccAST=" + "é=".encode(),
+        b"FUNCLET_=",
+    ]
+    assert done.stderr == b""
+
+
+def test_on_another_processor_it_compares_with_the_same_eight_bytes() -> None:
+    made = hiding("aarch64", "/a")
+    words = struct.unpack_from("<9I", made, 64 + 2 * 56)
+    parts = {word >> 21 & 3: word >> 5 & 0xFFFF for word in words[5:9] if word & 0x1F == 10}
+    assert struct.pack("<4H", *(parts[part] for part in range(4))) == b"FUNCLET_"
+
+
+@here
+def test_without_any_variable_there_is_nothing_to_hide(tmp_path: Path) -> None:
+    program = tmp_path / "hide"
+    program.write_bytes(hiding(platform.machine(), sys.executable, "-S", "-c", "print('there')"))
+    program.chmod(0o755)
+    assert subprocess.run([str(program)], env={}, capture_output=True, check=True).stdout == b"there\n"
+
+
 @here
 def test_it_becomes_the_other_program(tmp_path: Path) -> None:
     program = write(tmp_path / "pid", sys.executable, "-c", "import os; print(os.getpid())")
@@ -71,10 +120,7 @@ def test_what_cannot_be_started_is_told_by_the_status_of_a_shell(tmp_path: Path)
 
 @pytest.mark.parametrize(("machine", "number"), [("x86_64", 62), ("aarch64", 183)])
 def test_its_arguments_are_where_the_program_says(machine: str, number: int) -> None:
-    script = "import runpy, sys; sys.stdout.buffer.write(runpy.run_path(sys.argv[1])['program'](['/a', 'bc'], sys.argv[2]))"
-    made = subprocess.run(
-        [sys.executable, "-c", script, str(LAUNCHER), machine], check=True, capture_output=True
-    ).stdout
+    made = hiding(machine, "/a", "bc")
     assert made[:4] == b"\x7fELF"
     assert struct.unpack_from("<H", made, 18)[0] == number
     *_, first, second = struct.unpack_from("<2Q", made, len(made) - 6 - 16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,12 +13,22 @@ import pytest
 from funclet.supervisor.own_environment import Identity, passed_on
 from funclet.supervisor.settings_error import SettingsError
 from support.pod import POD
-from support.supervisor import SUPERVISOR
+from support.supervisor import SUPERVISOR, python_command
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from supervisor.conftest import Functions
 
 ENVIRONMENT = "import os\ndef handler(event, context): return dict(os.environ)"
+
+#: what the launcher does in a pod, before it runs what follows
+HIDE = """
+import os, sys
+given = {{os.fsencode(name): value for name, value in {}.items()}}
+hidden = {{bytes([name[0] | 0x80]) + name[1:]: value for name, value in given.items()}}
+os.execve(sys.argv[1], sys.argv[1:], hidden)
+"""
 
 
 @pytest.mark.processes
@@ -72,6 +83,23 @@ def test_what_this_process_adds_to_its_environment_is_not_passed_on(monkeypatch:
     monkeypatch.setenv("ADDED_LATER", "x")
     assert "ADDED_LATER" not in passed_on()
     assert "PATH" in passed_on()
+
+
+@pytest.mark.processes
+def test_what_the_launcher_hid_is_passed_on_as_it_was_given(functions: Functions, tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    start.write_text('#!/bin/sh\nexec "$@"\n')
+    start.chmod(0o755)
+    given = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "LD_PRELOAD": "", "NAME": "é"}
+    given = {name: value for name, value in given.items() if name[0].isascii()}
+    supervisor = functions.command(
+        ["start", *python_command("app.handler")],
+        {"app.py": ENVIRONMENT},
+        inherit_environment=True,
+        under=[sys.executable, "-c", HIDE.format(given)],
+    )
+    told = supervisor.invoke().json
+    assert (told["LD_PRELOAD"], told["NAME"]) == ("", "é")
 
 
 @pytest.mark.parametrize("name", sorted(POD))

@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = parse(_read(arguments))
         if settings.inherit_environment:
-            settings.environment = {**_passed_on(), **settings.environment}
+            settings.environment = {**_inherited(), **settings.environment}
         sock = listen(settings.listen)
         pod = _pod(settings) if settings.in_pod else None
     except (SettingsError, OSError, UnicodeDecodeError) as error:
@@ -80,10 +80,14 @@ def _read(arguments: list[str]) -> str:
         return file.read().decode()
 
 
-def _passed_on() -> dict[str, str]:
+def _inherited() -> dict[str, str]:
     from funclet.supervisor.own_environment import passed_on  # noqa: PLC0415 - only a pod needs it
 
-    return passed_on()
+    inherited = passed_on()
+    if "PATH" in inherited:
+        # By this one, which the launcher hid like all others, the C library finds the runtime's command.
+        os.environ["PATH"] = inherited["PATH"]
+    return inherited
 
 
 def _pod(settings: Settings) -> Pod:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: what is the platform's and not the function's
 _OURS = ("FUNCLET_", "KUBERNETES_")
+#: set in the first byte of a variable that the launcher hid: its loader, libraries and interpreter were not to heed it
+_HIDDEN = 0x80
 
 
 class Identity:
@@ -39,8 +41,13 @@ def passed_on() -> dict[str, str]:
     """Return this process's environment as it was given, without what is the platform's."""
     # An interpreter may add to its own environment (LC_CTYPE); the kernel keeps what the image and the pod said.
     with open("/proc/self/environ", "rb") as given:  # noqa: PTH123 - pathlib costs milliseconds of a cold start
-        pairs = [os.fsdecode(line).partition("=") for line in given.read().split(b"\0")]
+        lines = given.read().split(b"\0")
+    pairs = [os.fsdecode(_shown(line)).partition("=") for line in lines]
     return {name: value for name, mark, value in pairs if name and mark and not name.startswith(_OURS)}
+
+
+def _shown(line: bytes) -> bytes:
+    return bytes([line[0] & ~_HIDDEN]) + line[1:] if line else line
 
 
 def _word(environment: Mapping[str, str], name: str) -> str:
