@@ -12,7 +12,7 @@ import pytest
 from yarl import URL
 
 from faults.waiting import until
-from ledger.records import OK
+from load.asking import answer_of
 from load.invoking import Target
 from release.helm import Helm
 from release.images import ROOT
@@ -98,16 +98,3 @@ def typed(provider: Provider, command: str) -> str:
 async def asked(funclet: Release, namespace: str, function: str, event: dict[str, Any]) -> Any:
     """What the function answers."""
     return await answer_of(funclet.target(function, namespace), event)
-
-
-async def answer_of(target: Target, event: dict[str, Any]) -> Any:
-    """What the target answers. Raises AssertionError with what it says where it fails."""
-    address = URL(target.address, encoded=True)
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(address, data=json.dumps(event).encode(), headers=target.headers) as answer,
-    ):
-        text = await answer.text()
-    assert answer.status == OK, text
-    assert "X-Amz-Function-Error" not in answer.headers, text
-    return json.loads(text)

@@ -24,14 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.processes
 
 #: a runtime in nothing but a shell and wget
-BOOTSTRAP = """#!/bin/sh
-api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
-while :; do
-    wget -S -O /tmp/event "$api/next" 2>/tmp/head || exit 1
-    id=$(sed -n 's/.*Lambda-Runtime-Aws-Request-Id: *//Ip' /tmp/head | tr -d '\\r')
-    wget -q -O /dev/null --post-data "{\\"event\\": $(cat /tmp/event), \\"stage\\": \\"$STAGE\\"}" "$api/$id/response"
-done
-"""
+BOOTSTRAP = Path(__file__).parents[2] / "e2e/own_images/shell/bootstrap"
 
 
 @pytest.fixture
@@ -80,7 +73,9 @@ def test_an_image_with_a_shell_alone_runs_functions(tmp_path: Path, start: Calla
     shutil.copy(busybox, tmp_path / "root/bin/busybox")
     for name in ("sh", "wget", "sed", "tr", "cat"):
         (tmp_path / "root/bin" / name).symlink_to("busybox")
-    pod = start(["/var/task/bootstrap"], {"bootstrap": BOOTSTRAP}, environment={"STAGE": "of the image"})
+    pod = start(
+        ["/var/task/bootstrap"], {"bootstrap": BOOTSTRAP.read_text()}, environment={"STAGE": "of the image"}
+    )
     with pod.gateway() as gateway:
         for number in range(3):
             answer = gateway.invoke(b"%d" % number)
