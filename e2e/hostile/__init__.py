@@ -1,0 +1,1 @@
+"""A function that does its worst, for tests of what it meets."""
