@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.processes,
+    # Twenty thousand files take their time on a disk that is shared.
+    pytest.mark.timeout(300),
     pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells a process's memory at its highest"),
 ]
 

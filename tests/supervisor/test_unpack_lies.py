@@ -1,11 +1,13 @@
 """Archives whose records do not tell the truth (bad inputs 44 and 45)."""
 
+import io
 import stat
 import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +73,49 @@ def unpacked(tmp_path: Path, content: bytes) -> Path:
 
 def test_zip64s_records_are_read(tmp_path: Path) -> None:
     assert (unpacked(tmp_path, zip64(Told())) / "app.py").read_bytes() == DATA
+
+
+class Pipe(io.RawIOBase):
+    """A file that can only be written to, so that sizes come behind the data."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.content += bytes(data)
+        return len(data)
+
+
+def streamed() -> bytes:
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("app.py", DATA)
+    return pipe.content
+
+
+def written(comment: bytes = b"", *, force_zip64: bool = False) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as opened:
+        with opened.open("app.py", "w", force_zip64=force_zip64) as entry:
+            entry.write(DATA)
+        opened.comment = comment
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(streamed(), id="sizes behind the data"),
+        pytest.param(written(force_zip64=True), id="sizes in zip64's field"),
+        pytest.param(written(b"a comment" * 1000), id="a comment"),
+        pytest.param(b"#!/bin/sh\nexit\n" + written(), id="a program before it"),
+    ],
+)
+def test_what_is_true_in_another_way_is_taken(tmp_path: Path, content: bytes) -> None:
+    assert (unpacked(tmp_path, content) / "app.py").read_bytes() == DATA
 
 
 @pytest.mark.parametrize("offset", [1, 600, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
