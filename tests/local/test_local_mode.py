@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -237,6 +239,62 @@ def test_functions_see_nothing_of_the_callers_environment(manifest: Path, state:
         assert (seen["MINE"], seen["SHARED"], seen["AWS_LAMBDA_FUNCTION_NAME"]) == ("1", "shown", "f")
         for pid in local.descendants():
             assert b"canary" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+CREDENTIALS = """
+import os
+from botocore.session import Session
+def handler(event, context):
+    session = Session()
+    found = session.get_credentials()
+    return {
+        "home": os.path.expanduser("~"),
+        "tmp": os.environ["TMPDIR"],
+        "key": found and found.access_key,
+        "profiles": session.available_profiles,
+    }
+"""
+
+
+def test_functions_have_no_credentials_of_the_person_at_the_keyboard(
+    manifest: Path, state: Path, tmp_path: Path
+) -> None:
+    libraries = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
+    manifest.write_text(
+        function("f", CREDENTIALS, spec={"environment": {"PYTHONPATH": libraries}, "timeout": "20s"})
+        + "---\n"
+        + function("own", CREDENTIALS, spec=_own(tmp_path, libraries))
+    )
+    _canary(tmp_path)
+    with local_mode(manifest, state=state, env={"HOME": str(tmp_path)}, within=_with_home(tmp_path)) as local:
+        seen = local.invoke("f").json
+        assert seen["home"] == seen["tmp"]
+        assert (seen["key"], seen["profiles"]) == (None, [])
+        assert local.invoke("own").json["key"] == "canary"
+
+
+def _canary(home: Path) -> None:
+    (home / ".aws").mkdir()
+    (home / ".aws" / "credentials").write_text(
+        "[default]\naws_access_key_id = canary\naws_secret_access_key = canary\n"
+    )
+    (home / ".aws" / "config").write_text("[profile canary]\nregion = eu-west-1\n")
+
+
+def _own(home: Path, libraries: str) -> dict[str, object]:
+    """A function that is told where credentials are."""
+    told = {"PYTHONPATH": libraries, "AWS_SHARED_CREDENTIALS_FILE": str(home / ".aws" / "credentials")}
+    return {"environment": told, "timeout": "20s"}
+
+
+def _with_home(home: Path) -> tuple[str, ...]:
+    """Run a command where the system's own table of users says that this user lives there, if we may."""
+    table = home / "passwd"
+    table.write_text(f"root:x:0:0:root:{home}:/bin/sh\n")
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        return ()
+    script = 'mount --bind "$0" /etc/passwd && exec "$@"'
+    return ("unshare", "--mount", "sh", "-c", script, str(table))
 
 
 def test_idle_instances_end_and_calls_start_new_ones(manifest: Path, state: Path) -> None:

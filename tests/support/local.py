@@ -139,15 +139,25 @@ def local_mode(
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     may_trace: bool = False,
+    within: tuple[str, ...] = (),
 ) -> Iterator[Local]:
     """Start it on free ports and wait until it serves; end it, and see that it left nothing behind.
 
-    Unless it may, it must not have shown a traceback.
+    Unless it may, it must not have shown a traceback. `within` is a command that runs another as itself.
     """
     output = state.with_name(f"{state.name}.output")
     endpoints = state / "endpoints"
     endpoints.unlink(missing_ok=True)  # of a run that was killed
-    command = [FUNCLET, "local", *map(str, paths), "--port=0", "--admin-port=0", f"--state={state}", *flags]
+    command = [
+        *within,
+        FUNCLET,
+        "local",
+        *map(str, paths),
+        "--port=0",
+        "--admin-port=0",
+        f"--state={state}",
+        *flags,
+    ]
     with output.open("w") as out:
         process = subprocess.Popen(
             command,

@@ -132,7 +132,7 @@ class ProcessStarter:
             log_stream=stream,
             path=path,
         )
-        environment.setdefault("TMPDIR", str(scratch))
+        environment = {**_nobody(scratch), **environment}
         command = runtime.command(revision.settings.handler or "", str(code))
         here = {"quiet_ms": 0, "parent_death": True}
         return supervisor_settings(revision, Place(command, environment, str(code), here))
@@ -153,6 +153,21 @@ class ProcessStarter:
         shutil.rmtree(running.folder, ignore_errors=True)
         if not ended.done():
             ended.set_result(_how(status))
+
+
+def _nobody(scratch: Path) -> dict[str, str]:
+    """What keeps a function from acting as the person at the keyboard, unless it is told otherwise.
+
+    Without HOME, `~` is looked up among the system's users: SDKs then find that person's credentials and
+    settings there, and elsewhere where these variables say so. On an EC2 machine they would ask for its role.
+    """
+    return {
+        "TMPDIR": str(scratch),
+        "HOME": str(scratch),
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 async def _spawn(path: Path, settings: dict[str, Any]) -> asyncio.subprocess.Process:
