@@ -241,6 +241,45 @@ def test_functions_see_nothing_of_the_callers_environment(manifest: Path, state:
             assert b"canary" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
+TAMPERS = """
+import pathlib
+def handler(event, context):
+    own = pathlib.Path(__file__)
+    if event == "tamper":
+        for path in (own.parent, own):
+            path.chmod(0o755)
+        own.write_text("def handler(event, context):\\n    return 'tampered'\\n")
+    if event == "write":
+        own.with_name("new.txt").write_text("")
+    return "whole"
+"""
+
+
+def test_a_function_cannot_change_what_its_version_is(manifest: Path, state: Path) -> None:
+    short = {"publish": "Auto", "scaling": {"idle": "1s"}}
+    manifest.write_text(function("f", TAMPERS, spec=short))
+    with local_mode(manifest, state=state) as local:
+        until(lambda: local.known("f:1"), "version 1 is there")
+        if os.geteuid() != 0:
+            assert local.invoke("f", "write").json["errorType"] == "PermissionError"
+        assert local.invoke("f:1", "tamper").json == "whole"
+        assert local.invoke("f").json == "whole"
+        assert local.invoke("f", "tamper").json == "whole"
+        until(lambda: not local.descendants(), "both instances ended")
+        assert [local.invoke(name).json for name in ("f:1", "f")] == ["whole", "whole"]
+        shutil.rmtree(state / "code")
+        until(lambda: not local.descendants(), "both instances ended")
+        assert [local.invoke(name).json for name in ("f:1", "f")] == ["whole", "whole"]
+
+
+def test_a_state_folder_that_is_removed_is_told_in_a_line(manifest: Path, state: Path) -> None:
+    manifest.write_text(function("f"))
+    with local_mode(manifest, state=state) as local:
+        shutil.rmtree(state)
+        manifest.write_text(function("f", "def handler(event, context):\n    return 2\n"))
+        local.said(f"The state folder {state} was removed: nothing is kept any more.")
+
+
 CREDENTIALS = """
 import os
 from botocore.session import Session

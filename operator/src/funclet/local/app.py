@@ -38,6 +38,7 @@ ACCOUNT = "123456789012"
 _DEFAULT_REGION = "us-east-1"
 _SETTLED_STEP = 0.02
 _ADMIN_GRACE = 1.0
+_STATE_STEP = 0.5
 
 
 class LocalMode:
@@ -52,6 +53,7 @@ class LocalMode:
         self._gateway: Gateway | None = None
         self._reconciler: Reconciler | None = None
         self._admin: web.AppRunner | None = None
+        self._code: CodeFolders | None = None
         self._logs: Logs | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._waits_for = ["start"]
@@ -63,12 +65,13 @@ class LocalMode:
         admin = listen(self._options.admin_port, "--admin-port")
         runtimes = await discover()
         blobs = DirectoryBlobs(state.blobs)
-        logs = self._logs = Logs(state.logs, self._console.log)
+        logs = self._logs = Logs(state.logs, self._console.log, self._console.error)
         kube = LocalKube(state.objects, on_event=self._told)
         for problem in kube.problems:
             self._console.error(problem)
         sources = ManifestSources(self._options.paths, kube=kube, blobs=blobs, console=self._console)
-        gateway = self._make_gateway(runtimes, CodeFolders(blobs, state.code), logs)
+        code = self._code = CodeFolders(blobs, state.code)
+        gateway = self._make_gateway(runtimes, code, logs)
         reconciler = self._reconciler = Reconciler(
             kube,
             Platform(ACCOUNT, self._region, {name: runtime.resolved for name, runtime in runtimes.items()}),
@@ -80,6 +83,7 @@ class LocalMode:
             ),
         )
         self._tasks.append(asyncio.create_task(reconciler.run()))
+        self._tasks.append(asyncio.create_task(self._look_after(state)))
         await self._serve_admin(admin, kube, blobs, logs, state.token())
         await sources.start()
         await self._settled(reconciler)
@@ -110,6 +114,8 @@ class LocalMode:
             await self._admin.cleanup()
         if self._starter:
             await self._starter.close()
+        if self._code:
+            self._code.close()
         if self._logs:
             self._logs.close()
         if self._state:
@@ -150,6 +156,15 @@ class LocalMode:
         """Wait until the first look at every object is over, so that whoever calls now finds all functions."""
         while not reconciler.idle and not self._tasks[0].done():  # noqa: ASYNC110 - idleness is no event
             await asyncio.sleep(_SETTLED_STEP)
+
+    async def _look_after(self, state: StateFolder) -> None:
+        """Tell once where somebody removes the state folder; what is served already goes on."""
+        while state.is_there():
+            await asyncio.sleep(_STATE_STEP)
+        self._console.error(
+            f"The state folder {state.root} was removed: nothing is kept any more. Start funclet local anew."
+        )
+        await asyncio.Event().wait()
 
     async def _follow(self, sources: ManifestSources, ignore: Path) -> None:
         async for _ in watch.changes(self._options.paths, lambda: sources.code_paths, ignore):

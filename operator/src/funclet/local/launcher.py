@@ -144,15 +144,23 @@ class ProcessStarter:
         process = running.process
         assert process.stdout is not None  # noqa: S101  # both are pipes
         assert process.stderr is not None  # noqa: S101
-        await asyncio.gather(
-            _lines(process.stdout, lambda line: self._sink(revision, stream, line)),
-            _lines(process.stderr, lambda line: self._complain(revision, line)),
-        )
-        status = await process.wait()
-        del self._running[identity]
-        shutil.rmtree(running.folder, ignore_errors=True)
-        if not ended.done():
-            ended.set_result(_how(status))
+        try:
+            await asyncio.gather(
+                _lines(process.stdout, lambda line: self._sink(revision, stream, line)),
+                _lines(process.stderr, lambda line: self._complain(revision, line)),
+            )
+        except BaseException:
+            _end_tree(process)  # nobody reads what it writes any more, and it would wait for that
+            raise
+        finally:
+            status = await process.wait()
+            del self._running[identity]
+            shutil.rmtree(running.folder, ignore_errors=True)
+            if not ended.done():
+                ended.set_result(_how(status))
+        # What it changed of its code must not last longer than itself.
+        with contextlib.suppress(CodeError):
+            await self._code.folder(revision.code_sha256)
 
 
 def _nobody(scratch: Path) -> dict[str, str]:

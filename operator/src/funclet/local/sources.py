@@ -144,6 +144,8 @@ class ManifestSources:
             return [manifest.told(packing.FIELD, str(error))]
         except KubeError as error:
             return [manifest.told(path, message) for path, message in error.causes or (("", str(error)),)]
+        except OSError as error:
+            return [manifest.told("", f"the state folder cannot be written: {error.strerror}")]
         self._owned[key] = manifest.source
         if before is None:
             self._console.say(f"{key.kind} {key.name} created ({manifest.place})")

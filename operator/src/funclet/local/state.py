@@ -62,6 +62,13 @@ class StateFolder:
             file.write(token + "\n")
         return token
 
+    def is_there(self) -> bool:
+        """Whether the folder is still the one that this run holds."""
+        try:
+            return os.path.samestat(os.fstat(self._lock.fileno()), (self.root / "lock").stat())
+        except OSError:
+            return False
+
     def endpoints(self, *, url: str, admin_url: str) -> None:
         """Say where this run listens, for commands that are given only the folder."""
         (self.root / "endpoints").write_text(f"{url}\n{admin_url}\n")
