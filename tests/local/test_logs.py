@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -74,3 +76,43 @@ async def test_each_line_is_echoed(tmp_path: Path) -> None:
     logs.write(revision(), "s", "one")
     assert echoed == ["one"]
     logs.close()
+
+
+class FullDisk:
+    """A file whose disk is full: it is open, and can be neither written, nor closed, nor opened again."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a")
+
+    def __call__(self, *_: object, **__: object) -> "FullDisk":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(self, _record: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self) -> None:
+        self._file.close()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def test_a_full_disk_is_told_once_and_lines_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echoed: list[str] = []
+    told: list[str] = []
+    logs = Logs(tmp_path, lambda _, text: echoed.append(text), told.append)
+    logs.write(revision(), "s", "before")
+    log = logs._log("greet")
+    log.close()
+    log._file = FullDisk(tmp_path / "greet.log")  # type: ignore[assignment]  # a file as far as the log knows
+    monkeypatch.setattr(Path, "open", log._file)
+    for number in range(3):
+        logs.write(revision(), "s", f"full {number}")
+    monkeypatch.undo()
+    logs.write(revision(), "s", "after")
+    assert echoed == ["before", "full 0", "full 1", "full 2", "after"]
+    assert await taken(logs.lines("greet", versions=frozenset(), tail=None, follow=False)) == echoed
+    (problem,) = told
+    assert problem.endswith("greet.log cannot be written, so lines are lost: No space left on device")
+    logs.close()
+    assert (tmp_path / "greet.log").read_text() == "$LATEST\tbefore\n$LATEST\tafter\n"

@@ -52,8 +52,8 @@ class Console:
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
-        except (BrokenPipeError, ValueError):
-            return  # nobody reads any more; functions are served all the same
+        except (OSError, ValueError):
+            return  # nobody reads any more, or a disk is full; functions are served all the same
 
 
 def _safe(text: str) -> str:

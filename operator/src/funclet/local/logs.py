@@ -1,6 +1,7 @@
 """What functions wrote: the newest lines in memory, all of them in files of bounded size, and whoever follows."""
 
 import asyncio
+import contextlib
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -21,25 +22,37 @@ Line = tuple[str, str]
 class _FunctionLog:
     """One function's log. The file is turned over once: at most two of them are kept."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, complain: Callable[[str], None]) -> None:
         self._path = path
+        self._complain = complain
+        self._told = False
         self.lines: deque[Line] = deque(_tail_of(path), maxlen=_KEPT_LINES)
         self.followers: set[asyncio.Queue[Line]] = set()
         self._file: TextIO | None = None
         self._size = path.stat().st_size if path.exists() else 0
 
     def append(self, version: str, text: str) -> None:
-        record = f"{version}\t{text}\n"
-        if self._file is None or self._size > _FILE_BYTES:
-            self._turn()
-        assert self._file is not None  # noqa: S101  # opened by _turn
-        self._file.write(record)
-        self._size += len(record)
+        """Keep a line. Where the file cannot take it, memory and followers still do, and it is told once."""
+        try:
+            self._write(f"{version}\t{text}\n")
+            self._told = False
+        except OSError as error:
+            self.close()
+            if not self._told:
+                self._complain(f"{self._path} cannot be written, so lines are lost: {error.strerror}")
+            self._told = True
         self.lines.append((version, text))
         for follower in self.followers:
             if follower.full():
                 follower.get_nowait()  # a slow reader loses the oldest lines, not everybody's memory
             follower.put_nowait((version, text))
+
+    def _write(self, record: str) -> None:
+        if self._file is None or self._size > _FILE_BYTES:
+            self._turn()
+        assert self._file is not None  # noqa: S101  # opened by _turn
+        self._file.write(record)
+        self._size += len(record)
 
     def _turn(self) -> None:
         self.close()
@@ -49,17 +62,27 @@ class _FunctionLog:
         self._file = self._path.open("a", buffering=1, errors="replace")
 
     def close(self) -> None:
-        if self._file:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file:
+            with contextlib.suppress(OSError):  # closing flushes, and a full disk refuses that
+                file.close()
 
 
 class Logs:
-    """The logs of all functions, below `folder`. `echo` is called with each line as it comes."""
+    """The logs of all functions, below `folder`.
 
-    def __init__(self, folder: Path, echo: Callable[[Revision, str], None]) -> None:
+    `echo` is called with each line as it comes, `complain` with a sentence where lines cannot be kept in files.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        echo: Callable[[Revision, str], None],
+        complain: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._folder = folder
         self._echo = echo
+        self._complain = complain
         self._logs: dict[str, _FunctionLog] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -94,7 +117,9 @@ class Logs:
 
     def _log(self, function: str) -> _FunctionLog:
         if function not in self._logs:
-            self._logs[function] = _FunctionLog(self._folder / f"{_UNSAFE.sub('_', function)}.log")
+            self._logs[function] = _FunctionLog(
+                self._folder / f"{_UNSAFE.sub('_', function)}.log", self._complain
+            )
         return self._logs[function]
 
 
