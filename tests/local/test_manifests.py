@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,22 @@ def test_what_is_no_object_is_told_and_the_others_are_read() -> None:
     first, second = parsed.problems
     assert first == "f.yaml:3: document 2: a manifest is an object with apiVersion and kind"
     assert second.startswith("f.yaml:8: ")
+
+
+def test_a_list_is_the_objects_in_it_each_at_its_own_line() -> None:
+    text = "apiVersion: v1\nkind: List\nitems:\n- kind: A\n  metadata: {name: a}\n- kind: B\n  spec:\n    x: 1\n- 7\n"
+    parsed = parse("f.yaml", text)
+    first, second = parsed.manifests
+    assert (first.body["kind"], first.place, second.place) == ("A", "f.yaml:4", "f.yaml:6")
+    assert second.told("spec.x", "is wrong").startswith("f.yaml:8: document 1: B : spec.x: ")
+    assert parsed.problems == ("f.yaml:9: document 1: a manifest is an object with apiVersion and kind",)
+
+
+def test_standard_input_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for data, problem in ((b"\xff", "is not UTF-8"), (b" " * ((2 << 20) + 1), "may have at most")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        with pytest.raises(ManifestError, match=f"^standard input: .*{problem}"):
+            read_text("-")
 
 
 @given(st.text())

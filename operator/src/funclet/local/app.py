@@ -167,7 +167,7 @@ class LocalMode:
         await asyncio.Event().wait()
 
     async def _follow(self, sources: ManifestSources, ignore: Path) -> None:
-        async for _ in watch.changes(self._options.paths, lambda: sources.code_paths, ignore):
+        async for _ in watch.changes(self._options.paths, lambda: sources.further_paths, ignore):
             await sources.refresh()
 
     def _routed(self, _where: tuple[str, str], _route: FunctionRoute | None) -> None:

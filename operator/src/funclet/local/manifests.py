@@ -25,11 +25,13 @@ class Manifest:
     source: str
     document: Document
     body: dict[str, Any]
+    #: the object's own path in its document, which may be a List
+    at: str = ""
 
     @property
     def place(self) -> str:
         """Where to look: file and line."""
-        return f"{_shown(self.source)}:{self.document.line}"
+        return f"{shown(self.source)}:{self.document.line_of(self.at)}"
 
     @property
     def folder(self) -> Path:
@@ -38,7 +40,8 @@ class Manifest:
 
     def told(self, path: str, message: str) -> str:
         """A problem as a person looks for it: file, line, document, object, field."""
-        place = f"{_shown(self.source)}:{self.document.line_of(path)}: document {self.document.number}"
+        line = self.document.line_of(".".join(filter(None, (self.at, path))))
+        place = f"{shown(self.source)}:{line}: document {self.document.number}"
         metadata = self.body.get("metadata")
         name = metadata.get("name", "") if isinstance(metadata, dict) else ""
         return f"{place}: {self.body.get('kind', 'object')} {name}: {path or 'the object'}: {message}"
@@ -46,10 +49,14 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The objects of a text, and a sentence for each part of it that is none."""
+    """The objects of a text, and a sentence for each part of it that is none.
+
+    `torn`: the text stops being YAML somewhere, as one does that is half-written.
+    """
 
     manifests: tuple[Manifest, ...]
     problems: tuple[str, ...]
+    torn: bool
 
 
 def manifest_files(paths: Iterable[str]) -> list[str]:
@@ -82,30 +89,40 @@ def read_text(source: str) -> str:
     try:
         data = sys.stdin.buffer.read(_MAX_BYTES + 1) if source == STDIN else Path(source).read_bytes()
         if len(data) > _MAX_BYTES:
-            raise ManifestError(f"{source}: a manifest may have at most {_MAX_BYTES} bytes")
+            raise ManifestError(f"{shown(source)}: a manifest may have at most {_MAX_BYTES} bytes")
         return data.decode("utf-8-sig")
     except OSError as error:
-        raise ManifestError(f"{source}: {error.strerror or error}") from error
+        raise ManifestError(f"{shown(source)}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise ManifestError(f"{source}: the manifest is not UTF-8 (byte {error.start})") from error
+        raise ManifestError(f"{shown(source)}: the manifest is not UTF-8 (byte {error.start})") from error
 
 
 def parse(source: str, text: str) -> Parsed:
-    """Read the objects of a text; what stands before a part that is not YAML is read too."""
+    """Read the objects of a text, those of Lists too; what stands before a part that is not YAML is read as well."""
     stream = load(text)
-    manifests, problems = [], []
+    manifests: list[Manifest] = []
+    problems: list[str] = []
     for document in stream.documents:
-        if isinstance(document.value, dict):
-            manifests.append(Manifest(source, document, document.value))
-        else:
-            place = f"{_shown(source)}:{document.line}: document {document.number}"
-            problems.append(f"{place}: a manifest is an object with apiVersion and kind")
+        for at, value in _objects(document.value):
+            if isinstance(value, dict):
+                manifests.append(Manifest(source, document, value, at))
+            else:
+                place = f"{shown(source)}:{document.line_of(at)}: document {document.number}"
+                problems.append(f"{place}: a manifest is an object with apiVersion and kind")
     if stream.error is not None:
-        problems.append(f"{_shown(source)}:{stream.error.line}: {stream.error}")
-    return Parsed(tuple(manifests), tuple(problems))
+        problems.append(f"{shown(source)}:{stream.error.line}: {stream.error}")
+    return Parsed(tuple(manifests), tuple(problems), stream.error is not None)
 
 
-def _shown(source: str) -> str:
+def _objects(value: Any) -> Iterator[tuple[str, Any]]:
+    """The objects of a document, each with its path: what `get -o yaml` writes of several is a List."""
+    if isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list):
+        yield from ((f"items[{number}]", item) for number, item in enumerate(value["items"]))
+    else:
+        yield "", value
+
+
+def shown(source: str) -> str:
     """The file, short where it lies below the current folder."""
     if source == STDIN:
         return "standard input"
