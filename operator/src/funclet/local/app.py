@@ -27,6 +27,7 @@ from funclet.local.revisions import GatewayRevisions
 from funclet.local.runtimes import LocalRuntime, discover
 from funclet.local.sources import ManifestSources
 from funclet.local.state import StateFolder
+from funclet.local.welcome import welcome
 from funclet.plan.plan import Event, Key
 from funclet.plan.revision import Platform, Revision
 from funclet.plan.routes import FunctionRoute
@@ -91,7 +92,7 @@ class LocalMode:
         if self._options.watch:
             self._tasks.append(asyncio.create_task(self._follow(sources, state.root)))
         self._waits_for.clear()
-        self._greet(reconciler, public, admin)
+        self._greet(reconciler, public, admin, wrong=sources.wrong)
 
     async def failed(self) -> None:
         """Wait until a piece that must never end does so. Raises what ended it."""
@@ -197,17 +198,12 @@ class LocalMode:
         ]
         return max(timeouts, default=0.0) + 1.0
 
-    def _greet(self, reconciler: Reconciler, public: socket.socket, admin: socket.socket) -> None:
+    def _greet(
+        self, reconciler: Reconciler, public: socket.socket, admin: socket.socket, *, wrong: bool
+    ) -> None:
         assert self._state is not None  # noqa: S101  # made first
         url, admin_url = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in (public, admin))
         self._state.endpoints(url=url, admin_url=admin_url)
-        names = sorted(route.name for route in reconciler.routes.values())
-        self._console.say(
-            f"Lambda API at {url}, administration at {admin_url} (token in {self._state.root}/admin.token)"
-        )
-        if names:
-            self._console.say(
-                f"Functions: {', '.join(names)}. Try: funclet invoke {names[0]} --payload '{{}}'"
-            )
-        else:
-            self._console.say("No functions yet: add a manifest, or use funclet apply -f FILE.")
+        routes = reconciler.routes.values()
+        for line in welcome(routes, url=url, admin_url=admin_url, state=self._options.state, wrong=wrong):
+            self._console.say(line)
