@@ -79,6 +79,31 @@ async def test_an_alias_of_another_object_name_is_moved_and_not_made_twice(
     assert (moved["metadata"]["name"], moved["spec"]["version"]) == ("my-own-name", "1")
 
 
+@pytest.mark.parametrize("number", ["1", "2"])
+async def test_the_weights_that_somebody_else_gave_an_alias_go(
+    funclet: Command, reconciled: Served, number: str
+) -> None:
+    await reconciled.apply(function())
+    await funclet("publish", "greet")
+    await reconciled.apply(function(memory="256Mi"))
+    await funclet("publish", "greet")
+    other = {"1": "2", "2": "1"}[number]
+    shared = {"additionalVersionWeights": {number: 0.1}}
+    await reconciled.apply(alias(version=other, routingConfig=shared), "somebody")
+    ran = await funclet("publish", "greet", "--alias", "live")
+    assert (ran.code, ran.out, ran.err) == (0, "2\n", "Alias live of greet leads to version 2.\n")
+    (moved,) = await reconciled.kube.list("Alias")
+    assert moved["spec"] == {"function": "greet", "name": "live", "version": "2"}
+
+
+async def test_the_number_is_printed_though_the_alias_cannot_be_pointed(
+    funclet: Command, reconciled: Served
+) -> None:
+    await reconciled.apply(function())
+    ran = await funclet("publish", "greet", "--alias", "no alias")
+    assert (ran.code, ran.out) == (5, "1\n")
+
+
 async def test_a_function_that_is_not_there_exits_4(funclet: Command, reconciled: Served) -> None:
     assert (await funclet("publish", "missing")).code == 4
     assert (await reconciled.ask("GET", f"{FUNCTIONS}/missing"))[0] == 404

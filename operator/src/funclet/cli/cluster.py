@@ -37,6 +37,10 @@ class Cluster(Protocol):
         """Server-side apply."""
         ...
 
+    def patch(self, kind: Kind, name: str, patch: Mapping[str, Any], *, manager: str) -> Object:
+        """JSON merge patch; gives how the object is now."""
+        ...
+
     def delete(self, kind: Kind, name: str, *, namespace: str) -> None:
         """Delete one object."""
         ...

@@ -53,6 +53,11 @@ def point_alias(cluster: Cluster, function: str, alias: str, version: str) -> No
     """Make the function's alias lead to the version, all of its traffic, whoever made it. Raises CliError."""
     wanted = {"function": function, "name": alias, "version": version}
     known = find_alias(cluster, function, alias)
-    name = known["metadata"]["name"] if known is not None else alias_name(function, alias)
-    manifest = {"apiVersion": API_VERSION, "kind": "Alias", "metadata": {"name": name}, "spec": wanted}
-    cluster.apply(manifest, manager=MANAGER)
+    if known is None:
+        metadata = {"name": alias_name(function, alias)}
+        manifest = {"apiVersion": API_VERSION, "kind": "Alias", "metadata": metadata, "spec": wanted}
+        cluster.apply(manifest, manager=MANAGER)
+        return
+    # An apply that leaves weights out leaves those alone that somebody else applied.
+    patch = {"spec": {"version": version, "routingConfig": None}}
+    cluster.patch(BY_KIND["Alias"], known["metadata"]["name"], patch, manager=MANAGER)

@@ -49,6 +49,17 @@ class RestCluster(ABC):
         same = before.status == 200 and _said(self._json(before)) == _said(after)  # noqa: PLR2004  # HTTP's OK
         return Applied("unchanged" if same else "configured", after)
 
+    def patch(self, kind: Kind, name: str, patch: Mapping[str, Any], *, manager: str) -> Object:
+        """See Cluster."""
+        answer = self._server.ask(
+            "PATCH",
+            self._path(kind, name),
+            query={"fieldManager": manager, "fieldValidation": "Strict"},
+            headers={"Content-Type": "application/merge-patch+json"},
+            body=json.dumps(patch).encode(),
+        )
+        return self._json(answer)
+
     def delete(self, kind: Kind, name: str, *, namespace: str) -> None:
         """See Cluster."""
         self._json(self._server.ask("DELETE", self._path(kind, name, namespace)))

@@ -33,7 +33,9 @@ def publish(
     cluster = connect(connection, changes=True)
     function = find(cluster, BY_KIND["Function"], name)
     version = publish_version(cluster, function, description=description, seconds=timeout)
+    # The version is there, whatever becomes of the alias.
+    sys.stdout.write(f"{version}\n")
+    sys.stdout.flush()
     if alias is not None:
         point_alias(cluster, function["metadata"]["name"], alias, version)
         sys.stderr.write(f"Alias {alias} of {name} leads to version {version}.\n")
-    sys.stdout.write(f"{version}\n")
