@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from funclet.cli.manifests import read_valid
 from support.cli import Command, manifest
 from support.rest import FUNCTIONS, Served, alias, function
 
@@ -165,16 +166,13 @@ async def test_what_only_the_server_can_refuse_exits_5_and_the_rest_is_done(
     assert "functionName is immutable" in ran.err
 
 
-async def test_the_namespace_is_the_manifests_own_or_else_that_of_the_flag(
-    funclet: Command, rest: Served
-) -> None:
+def test_the_namespace_is_the_manifests_own_or_else_that_of_the_flag(tmp_path: Path) -> None:
     own = function("own")
     own["metadata"]["namespace"] = "mine"
-    await funclet("apply", "-n", "flag", "-f", "-", stdin=manifest(own, function("other")))
-    found = [
-        (each["metadata"]["namespace"], each["metadata"]["name"]) for each in await rest.kube.list("Function")
-    ]
-    assert found == [("flag", "other"), ("mine", "own")]
+    (tmp_path / "f.yaml").write_text(manifest(own, function("other")))
+    ready = read_valid((str(tmp_path / "f.yaml"),), "flag", keeps_code=False)
+    found = [(each.body["metadata"]["namespace"], each.body["metadata"]["name"]) for each in ready.objects]
+    assert found == [("mine", "own"), ("flag", "other")]
 
 
 async def test_a_folder_without_manifests_says_so(funclet: Command, tmp_path: Path) -> None:
@@ -182,3 +180,41 @@ async def test_a_folder_without_manifests_says_so(funclet: Command, tmp_path: Pa
     ran = await funclet("apply", "-f", "empty")
     assert ran.code == 2
     assert "empty: there is no object" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("get", "fn"), ("apply", "-f", "-"), ("publish", "greet"), ("invoke", "greet"), ("logs", "greet")],
+)
+async def test_another_namespace_than_the_one_of_local_mode_is_refused(
+    funclet: Command, rest: Served, arguments: tuple[str, ...]
+) -> None:
+    ran = await funclet(*arguments, "-n", "other", stdin=manifest(function()))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("--namespace other: local mode has one namespace, default. ")
+    assert await rest.kube.list("Function") == []
+
+
+async def test_a_manifest_of_another_namespace_is_refused_too(funclet: Command, rest: Served) -> None:
+    body = function()
+    body["metadata"]["namespace"] = "other"
+    ran = await funclet("apply", "-f", "-", stdin=manifest(body))
+    assert ran.code == 2
+    assert "Function greet: metadata.namespace: local mode has one namespace, default" in ran.err
+    assert await rest.kube.list("Function") == []
+
+
+async def test_what_get_writes_can_be_applied_again(funclet: Command, rest: Served) -> None:
+    await rest.apply(function("a"))
+    await rest.apply(function("b"))
+    for form in ("yaml", "json"):
+        for names in (("a",), ("a", "b")):
+            got = await funclet("get", "fn", *names, "-o", form)
+            ran = await funclet("apply", "-f", "-", stdin=got.out)
+            assert (ran.code, ran.err) == (0, "")
+            assert ran.out == "".join(f"function.funclet.dev/{name} unchanged\n" for name in names)
+
+
+async def test_standard_input_is_called_so(funclet: Command) -> None:
+    ran = await funclet("apply", "-f", "-", stdin="")
+    assert ran.err == "standard input: there is no object of funclet.dev/v1alpha1 in it.\n"

@@ -4,7 +4,7 @@ from funclet.cli.cluster import Cluster
 from funclet.cli.connection import Connection
 from funclet.cli.http import Server
 from funclet.cli.local_cluster import LocalCluster
-from funclet.cli.target import OneCluster, find_target
+from funclet.cli.target import NAMESPACE, OneCluster, find_target
 
 
 def connect(connection: Connection, *, changes: bool = False) -> Cluster:
@@ -20,6 +20,4 @@ def connect(connection: Connection, *, changes: bool = False) -> Cluster:
     url, token = connection.administration_url(), connection.bearer()
     missing = f"No gateway answers at {connection.gateway_url()} (administration: {url}). {target.hint}"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return LocalCluster(
-        Server(url, missing, headers), connection.namespace or "default", had_token=bool(token)
-    )
+    return LocalCluster(Server(url, missing, headers), NAMESPACE, had_token=bool(token))

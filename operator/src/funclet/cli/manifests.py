@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from funclet.cli.errors import CliError, Exit
+from funclet.cli.target import NAMESPACE, ONE_NAMESPACE
 from funclet.local import packing
 from funclet.local.archive import ArchiveError
-from funclet.local.manifests import Manifest, ManifestError, manifest_files, parse, read_text
+from funclet.local.manifests import Manifest, ManifestError, manifest_files, parse, read_text, shown
 from funclet.local.packing import Packed
 from funclet.local.rest.kinds import API_VERSION, BY_KIND, KINDS
 
@@ -54,12 +55,14 @@ def read(files: Sequence[str], namespace: str) -> Found:
 def read_valid(files: Sequence[str], namespace: str, *, keeps_code: bool) -> Ready:
     """As `read`, each object valid and its code at hand. Raises CliError with every wrong field of all of them.
 
-    `keeps_code`: whether code that lies on this machine can be brought to where the objects go.
+    `keeps_code`: whether code that lies on this machine can be brought to where the objects go, as in local mode.
     """
     found = read(files, namespace)
     ready: list[Manifest | Packed] = []
     for manifest in found.manifests:
-        problems = list(_wrong(manifest)) or ([] if keeps_code else list(_unreachable(manifest)))
+        problems = list(_wrong(manifest)) or list(
+            _elsewhere(manifest) if keeps_code else _unreachable(manifest)
+        )
         found.problems += problems
         if not problems:
             try:
@@ -70,7 +73,9 @@ def read_valid(files: Sequence[str], namespace: str, *, keeps_code: bool) -> Rea
         told = "\n".join(found.problems)
         raise CliError(f"{told}\nNothing was sent. Mend this and try again.", Exit.USAGE)
     if not ready:
-        raise CliError(f"{' '.join(files)}: there is no object of {API_VERSION} in it.", Exit.USAGE)
+        raise CliError(
+            f"{', '.join(map(shown, files))}: there is no object of {API_VERSION} in it.", Exit.USAGE
+        )
     return Ready(tuple(ready), tuple(found.passed_over))
 
 
@@ -92,6 +97,12 @@ def _wrong(manifest: Manifest) -> Iterator[str]:
 
     for problem in validate(manifest.body, unknown="refuse"):
         yield manifest.told(problem.path, problem.message)
+
+
+def _elsewhere(manifest: Manifest) -> Iterator[str]:
+    """A namespace that local mode has not: nothing would look after the object."""
+    if manifest.body["metadata"].get("namespace") != NAMESPACE:
+        yield manifest.told("metadata.namespace", ONE_NAMESPACE)
 
 
 def _unreachable(manifest: Manifest) -> Iterator[str]:

@@ -16,6 +16,9 @@ from funclet.cli.connection import ADMIN_PORT, DEFAULT_STATE, Connection, endpoi
 from funclet.cli.errors import CliError, Exit
 from funclet.kube.config import NoClusterError, Source, choose
 
+#: all that there is in local mode
+NAMESPACE = "default"
+ONE_NAMESPACE = f"local mode has one namespace, {NAMESPACE}"
 _LISTENING_SECONDS = 0.5
 _START = "with `funclet local PATH`"
 _ELSE = "For a cluster give --context."
@@ -41,7 +44,10 @@ Target = OneGateway | OneCluster
 
 def find_target(connection: Connection) -> Target:
     """Decide by the flags, this folder, this machine and the environment. Raises CliError."""
-    return decide(connection, os.environ, _local_mode_listens)
+    target = decide(connection, os.environ, _local_mode_listens)
+    if isinstance(target, OneGateway) and connection.namespace not in {None, NAMESPACE}:
+        raise CliError(f"--namespace {connection.namespace}: {ONE_NAMESPACE}. {_ELSE}", Exit.USAGE)
+    return target
 
 
 def decide(connection: Connection, environ: Mapping[str, str], listens: Callable[[], bool]) -> Target:
