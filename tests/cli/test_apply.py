@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from funclet.cli.manifests import read_valid
+from funclet.local.archive import pack_folder
 from support.cli import Command, manifest
 from support.rest import FUNCTIONS, Served, alias, function
 
@@ -122,7 +123,7 @@ async def test_a_zip_path_is_uploaded_and_named_by_its_hash(
 ) -> None:
     (funclet.folder / "deploy" / "code").mkdir(parents=True)
     (funclet.folder / "deploy" / "code" / "app.py").write_text("def handler(event, context): return 1")
-    (funclet.folder / "deploy" / "code.zip").write_bytes(b"PK archive")
+    (funclet.folder / "deploy" / "code.zip").write_bytes(pack_folder(funclet.folder / "deploy" / "code"))
     path = "code" if kind == "folder" else "code.zip"
     (funclet.folder / "deploy" / "f.yaml").write_text(manifest(function(code={"zip": {"path": path}})))
     ran = await funclet("apply", "-f", "deploy/f.yaml")
@@ -142,12 +143,14 @@ async def test_a_zip_path_is_uploaded_and_named_by_its_hash(
     [
         ({"path": "missing.zip"}, "missing.zip: No such file"),
         ({"path": "code.zip", "sha256": "0" * 64}, "has SHA-256"),
+        ({"path": "garbage.zip"}, "garbage.zip: Could not unzip uploaded file"),
     ],
 )
 async def test_code_that_is_missing_or_another_is_told_at_its_field(
     funclet: Command, archive: dict[str, str], words: str
 ) -> None:
-    (funclet.folder / "code.zip").write_bytes(b"PK archive")
+    (funclet.folder / "code.zip").write_bytes(pack_folder(funclet.folder))
+    (funclet.folder / "garbage.zip").write_bytes(b"PK archive")
     (funclet.folder / "f.yaml").write_text(manifest(function(code={"zip": archive})))
     ran = await funclet("apply", "-f", "f.yaml")
     assert ran.code == 2

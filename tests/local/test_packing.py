@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from funclet.local.archive import ArchiveError
+from funclet.local.archive import ArchiveError, pack_folder
 from funclet.local.packing import code_path, pack
 from support.rest import function
 
@@ -39,11 +39,23 @@ def test_packed_code_is_named_by_its_hash_and_the_manifest_stays_as_it_was(tmp_p
 
 
 def test_an_archive_is_taken_byte_for_byte_and_its_hash_compared(tmp_path: Path) -> None:
-    (tmp_path / "a.zip").write_bytes(b"PK archive")
-    digest = hashlib.sha256(b"PK archive").hexdigest()
-    assert pack(with_zip(path="a.zip", sha256=digest), tmp_path / "a.zip").archive == b"PK archive"
+    (tmp_path / "app.py").write_text("x")
+    content = pack_folder(tmp_path)
+    (tmp_path / "a.zip").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    assert pack(with_zip(path="a.zip", sha256=digest), tmp_path / "a.zip").archive == content
     with pytest.raises(ArchiveError, match=f"a.zip has SHA-256 {digest}, and the manifest says 0000"):
         pack(with_zip(path="a.zip", sha256="0" * 64), tmp_path / "a.zip")
+
+
+def test_what_no_instance_would_unpack_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"garbage")
+    with pytest.raises(ArchiveError, match=r"^a\.zip: Could not unzip uploaded file\."):
+        pack(with_zip(path="a.zip"), tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("../app.py", "x")
+    with pytest.raises(ArchiveError, match=r"'\.\./app\.py' has a name that is not allowed"):
+        pack(with_zip(path="a.zip"), tmp_path / "a.zip")
 
 
 def test_code_that_is_missing_is_told(tmp_path: Path) -> None:

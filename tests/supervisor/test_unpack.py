@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from funclet.supervisor.unpack import Limits, UnpackError, unpack, unpack_into
+from funclet.supervisor.unpack import Limits, UnpackError, check, unpack, unpack_into
 
 Entry = tuple[str, bytes, int]
 
@@ -232,3 +232,25 @@ def test_a_flipped_byte_gives_the_same_code_or_a_clear_refusal(
         unpack(path, folder / "out")
     written = {str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()} - {"code.zip"}
     assert all(name.startswith("out/") for name in written)
+
+
+@pytest.mark.parametrize(
+    ("entries", "limits", "rule"),
+    [
+        ([file("a"), file("b")], Limits(entries=1), "at most 1 are allowed"),
+        ([file("../a")], Limits(), "not allowed"),
+        ([file("a", b"0" * 5000)], Limits(ratio=2, ratio_floor=0), "more than is allowed for its size"),
+    ],
+)
+def test_an_archive_can_be_refused_by_its_directory_alone(
+    tmp_path: Path, entries: list[Entry], limits: Limits, rule: str
+) -> None:
+    with archive(tmp_path, entries).open("rb") as opened, pytest.raises(UnpackError, match=rule):
+        check(opened, limits)
+
+
+def test_a_good_directory_passes_and_garbage_does_not(tmp_path: Path) -> None:
+    with archive(tmp_path, [file("a", b"0" * 5000)]).open("rb") as opened:
+        check(opened)
+    with pytest.raises(UnpackError, match="Could not unzip uploaded file"):
+        check(io.BytesIO(b"garbage"))

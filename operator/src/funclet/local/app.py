@@ -14,6 +14,7 @@ from funclet.gateway.gateway import Gateway
 from funclet.gateway.guard import Guard
 from funclet.gateway.settings import LOCAL_HOSTS, GatewaySettings
 from funclet.local import watch
+from funclet.local.checked import CheckedCode
 from funclet.local.code import CodeFolders
 from funclet.local.console import Console
 from funclet.local.guard import guarded
@@ -76,7 +77,7 @@ class LocalMode:
         reconciler = self._reconciler = Reconciler(
             kube,
             Platform(ACCOUNT, self._region, {name: runtime.resolved for name, runtime in runtimes.items()}),
-            BlobCode(blobs),
+            CheckedCode(BlobCode(blobs), blobs),
             GatewayRevisions(gateway),
             on_route=self._routed,
             on_error=lambda key, error, delay: self._console.error(

@@ -1,11 +1,13 @@
 """Code that a manifest names by a path on this machine: packed, and named by its hash instead."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from funclet.local.archive import ArchiveError, read_code, sha256
+from funclet.supervisor.unpack import UnpackError, check
 
 #: the field that all problems here are about
 FIELD = "spec.code.zip.path"
@@ -27,8 +29,17 @@ def code_path(body: Mapping[str, Any], folder: Path) -> Path | None:
 
 
 def pack(body: Mapping[str, Any], path: Path) -> Packed:
-    """Read the code at `path` and name it by its hash. Raises ArchiveError, also where zip.sha256 says another."""
+    """Read the code at `path` and name it by its hash.
+
+    Raises ArchiveError, also for what no instance would unpack, and where zip.sha256 says another hash.
+    """
     archive = read_code(path)
+    with tempfile.TemporaryFile() as file:
+        file.write(archive)
+        try:
+            check(file)
+        except UnpackError as error:
+            raise ArchiveError(f"{_zip(body)['path']}: {error}") from error
     digest = sha256(archive)
     wanted = _zip(body).get("sha256", digest)
     if wanted != digest:

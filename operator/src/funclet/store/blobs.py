@@ -80,6 +80,10 @@ class DirectoryBlobs:
         self._check(path, sha256, digest)
         return path
 
+    def open(self, sha256: str) -> BinaryIO:
+        """Open a blob as it lies there. Raises BlobNotFoundError."""
+        return self._existing(sha256).open("rb")
+
     async def store(self, chunks: AsyncIterable[bytes], *, sha256: str | None = None) -> str:
         """Keep these bytes and give their SHA-256. Raises BlobMismatchError where another was expected."""
         with _Partial(self._partial) as partial:

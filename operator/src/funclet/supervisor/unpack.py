@@ -32,6 +32,20 @@ _NAME_MAX = 255
 _PATH_MAX = 1024
 _ENCRYPTED = 0x1
 _FOLDER, _PROGRAM, _FILE = 0o755, 0o755, 0o644
+_TOO_MUCH = "The archive unpacks to more than is allowed for its size."
+_NO_ARCHIVE = "Could not unzip uploaded file. Please check your file, then try to upload again."
+#: what zipfile raises for what is no archive
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 #: which bits of these stay
 _OPEN, _SEALED = 0o777, 0o555
 
@@ -82,29 +96,35 @@ def unpack_into(archive: BinaryIO, folder: str, limits: Limits | None = None) ->
             os.chmod(path, _FOLDER & _SEALED)  # noqa: PTH101  # walk gives strings
 
 
+def check(archive: BinaryIO, limits: Limits | None = None) -> None:
+    """Refuse an archive by what its directory tells, without unpacking it. Raises UnpackError."""
+    try:
+        entries, budget, opened = _open(archive, limits or Limits())
+        opened.close()
+    except _BROKEN as error:
+        raise UnpackError(f"{_NO_ARCHIVE} ({error})") from error
+    _spend(budget, sum(entry.file_size for entry in entries))
+
+
 def _unpack(archive: BinaryIO, target: Path, limits: Limits, *, sealed: bool) -> None:
     try:
-        end = _measure(archive, limits)
-        with zipfile.ZipFile(archive) as opened:
-            entries = opened.infolist()
-            budget = _spend(limits.bytes_for(os.fstat(archive.fileno()).st_size), _check(entries, limits))
-            _check_places(archive, entries, end)
+        entries, budget, opened = _open(archive, limits)
+        with opened:
             target.mkdir(mode=_FOLDER, exist_ok=sealed)
             for entry in entries:
                 budget = _write(opened, entry, target, budget, _SEALED if sealed else _OPEN)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        LookupError,
-        NotImplementedError,
-        OverflowError,
-        RuntimeError,
-        ValueError,
-    ) as error:
-        message = "Could not unzip uploaded file. Please check your file, then try to upload again."
-        raise UnpackError(f"{message} ({error})") from error
+    except _BROKEN as error:
+        raise UnpackError(f"{_NO_ARCHIVE} ({error})") from error
+
+
+def _open(archive: BinaryIO, limits: Limits) -> tuple[list[zipfile.ZipInfo], int, zipfile.ZipFile]:
+    """Open an archive whose directory keeps the rules; the number is the bytes that its files may have in all."""
+    end = _measure(archive, limits)
+    opened = zipfile.ZipFile(archive)
+    entries = opened.infolist()
+    budget = _spend(limits.bytes_for(archive.seek(0, os.SEEK_END)), _check(entries, limits))
+    _check_places(archive, entries, end)
+    return entries, budget, opened
 
 
 def _measure(archive: BinaryIO, limits: Limits) -> int:
@@ -205,5 +225,5 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, budget
 def _spend(budget: int, size: int) -> int:
     """Return what is left of the budget, in bytes."""
     if size > budget:
-        raise UnpackError("The archive unpacks to more than is allowed for its size.")
+        raise UnpackError(_TOO_MUCH)
     return budget - size
