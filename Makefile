@@ -18,7 +18,7 @@ help: ## Print this list
 # A repeat run finds its stamp and does nothing. dev.txt contains run.txt.
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Funclet needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -m venv .venv || { echo "Install the venv module first: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Install the venv module first: apt-get install python3-venv"; exit 1; }
 $(RUN): | .venv/bin/python
 	@echo "Setting up .venv (once)"
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
@@ -53,7 +53,7 @@ check: $(DEV) ## Format, lint, types, import contracts, generated files, dead co
 	$(BIN)/vulture
 	$(BIN)/deptry .
 
-test: $(DEV) ## Every test that needs no cluster
+test: $(DEV) build/thumbnail.zip ## Every test that needs no cluster
 	$(BIN)/pytest
 
 # Where no registry can be reached, a base is made of Debian's packages, and Node.js comes from its wheel.

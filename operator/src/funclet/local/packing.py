@@ -36,6 +36,7 @@ def pack(body: Mapping[str, Any], path: Path) -> Packed:
     archive = read_code(path)
     with tempfile.TemporaryFile() as file:
         file.write(archive)
+        file.flush()
         try:
             check(file)
         except UnpackError as error:
