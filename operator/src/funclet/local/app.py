@@ -37,6 +37,8 @@ from funclet.reconcile.sources import BlobCode
 from funclet.store.blobs import DirectoryBlobs
 
 ACCOUNT = "123456789012"
+_WITHOUT = frozenset({"secrets", "configMaps"})
+_UNENFORCED = frozenset({"role", "ephemeralStorage", "network"})
 _DEFAULT_REGION = "us-east-1"
 _SETTLED_STEP = 0.02
 _ADMIN_GRACE = 1.0
@@ -76,7 +78,7 @@ class LocalMode:
         gateway = self._make_gateway(runtimes, code, logs)
         reconciler = self._reconciler = Reconciler(
             kube,
-            Platform(ACCOUNT, self._region, {name: runtime.resolved for name, runtime in runtimes.items()}),
+            self._platform(runtimes),
             CheckedCode(BlobCode(blobs), blobs),
             GatewayRevisions(gateway),
             on_route=self._routed,
@@ -122,6 +124,10 @@ class LocalMode:
             self._logs.close()
         if self._state:
             self._state.close()
+
+    def _platform(self, runtimes: Mapping[str, LocalRuntime]) -> Platform:
+        resolved = {name: runtime.resolved for name, runtime in runtimes.items()}
+        return Platform(ACCOUNT, self._region, resolved, without=_WITHOUT, unenforced=_UNENFORCED)
 
     def _make_gateway(self, runtimes: Mapping[str, LocalRuntime], code: CodeFolders, logs: Logs) -> Gateway:
         self._starter = ProcessStarter(

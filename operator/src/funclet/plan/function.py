@@ -10,6 +10,7 @@ from funclet.plan import names, reasons
 from funclet.plan.admission import admitted
 from funclet.plan.arns import function_arn
 from funclet.plan.conditions import Mark, Verdict, active, conditions, mark_transition, transition
+from funclet.plan.honours import told_unenforced, with_unenforced
 from funclet.plan.labels import function_selector
 from funclet.plan.observed import FunctionObserved, RevisionState
 from funclet.plan.owners import made_by, older, owner_reference
@@ -91,7 +92,7 @@ def _serving(
     publishing = plan_publish(function, observed, latest)
     follow = _follow(function, observed, publishing)
     serving = serving_revision(function.status.serving_revision, latest.key, observed.revisions)
-    verdict = _verdict(function, latest, serving, observed, platform)
+    verdict = with_unenforced(_verdict(function, latest, serving, observed, platform), latest, platform)
     made = publishing.last_version if publishing.manifest is not None else None
     named = () if follow.version is None else (follow.version,)
     gone = surplus_versions(function, observed, made=made, named=named)
@@ -123,6 +124,7 @@ def _serving(
             *follow.events,
             *_told_removed(len(gone), function),
             *_told_substitute(function, latest),
+            *told_unenforced(latest, function.status.latest_revision, platform),
             *transition(verdict, function.status.conditions),
         ),
     )

@@ -25,6 +25,8 @@ RUNTIME_NOT_AVAILABLE = "RuntimeNotAvailable"
 RUNTIME_SUBSTITUTED = "RuntimeSubstituted"
 #: a field asks for something that Funclet does not do yet
 NOT_SUPPORTED = "NotSupported"
+#: a setting binds nobody here; the function is served all the same
+NOT_ENFORCED = "NotEnforced"
 #: the object breaks a rule of its kind
 INVALID_SPEC = "InvalidSpec"
 #: the changed $LATEST is starting; the one before it still serves

@@ -28,6 +28,10 @@ class Platform:
     account: str | None
     region: str
     runtimes: Mapping[str, ResolvedRuntime]
+    #: settings that there is nothing for here, such as "secrets"; a function that asks for one is not served
+    without: frozenset[str] = frozenset()
+    #: settings that bind nobody here; a function that asks for one is served, and told
+    unenforced: frozenset[str] = frozenset()
 
     def account_of(self, namespace: str) -> str:
         """Give the account that a namespace is, 12 digits."""

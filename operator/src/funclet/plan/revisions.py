@@ -9,6 +9,7 @@ from funclet.api.function_version import FunctionVersion
 from funclet.api.settings import VersionedSettings
 from funclet.api.values import parse_duration, parse_quantity
 from funclet.plan import names, reasons
+from funclet.plan.honours import missing
 from funclet.plan.observed import CodeState
 from funclet.plan.revision import Platform, ResolvedRuntime, Revision
 from funclet.plan.routes import LATEST, Unavailable
@@ -65,7 +66,7 @@ def latest_revision(
             " yet; leave it at 1"
         )
         return Unavailable(reasons.NOT_SUPPORTED, message)
-    runtime = _runtime(function.spec, platform)
+    runtime = missing(function.spec, platform) or _runtime(function.spec, platform)
     if isinstance(runtime, Unavailable):
         return runtime
     if not isinstance(code, CodeState):
@@ -81,7 +82,7 @@ def version_revision(
 ) -> Revision | Unavailable:
     """Tell what a published version runs, with the runtime that it froze, or why it cannot."""
     spec = version.spec
-    runtime = _frozen_runtime(version, platform)
+    runtime = missing(spec, platform) or _frozen_runtime(version, platform)
     if isinstance(runtime, Unavailable):
         return runtime
     if not isinstance(code, CodeState):
