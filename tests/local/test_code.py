@@ -89,13 +89,13 @@ async def test_what_was_changed_is_unpacked_anew(
     assert not (folder / "json.py").exists()
 
 
-async def test_an_instance_keeps_the_folder_that_it_runs_in(
-    code: CodeFolders, sha256: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(await code.folder(sha256))
-    _write(await code.folder(sha256))
+async def test_an_instance_keeps_the_folder_that_it_runs_in(code: CodeFolders, sha256: str) -> None:
+    folder = await code.folder(sha256)
+    running = os.open(folder, os.O_PATH)
+    _write(folder)
     await code.folder(sha256)
-    assert Path("pkg/data.txt").read_text() == "one"
+    os.close(os.open("pkg/data.txt", os.O_RDONLY, dir_fd=running))
+    os.close(running)
 
 
 async def test_what_an_earlier_run_left_is_not_trusted(

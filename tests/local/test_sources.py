@@ -1,5 +1,6 @@
 """Manifests in files against a store in memory; what is told is a text."""
 
+import asyncio
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +156,7 @@ async def test_a_file_that_is_gone_twice_for_a_moment_removes_nothing(
     text = function("a")
     file.write_text(text)
     await local.sources.start()
-    slept = module.asyncio.sleep
+    slept = asyncio.sleep
     steps = iter([text, None, None, None])
 
     async def save(seconds: float) -> None:
@@ -168,7 +169,7 @@ async def test_a_file_that_is_gone_twice_for_a_moment_removes_nothing(
                 file.write_text(content)
 
     file.unlink()
-    monkeypatch.setattr(module.asyncio, "sleep", save)
+    monkeypatch.setattr(asyncio, "sleep", save)
     await local.sources.refresh()
     assert await local.names() == ["a"]
 
@@ -194,8 +195,10 @@ async def test_functions_of_an_earlier_run_that_no_path_describes_are_told(local
     again = local.anew(local.folder / "a.yaml")
     await again.sources.start()
     assert again.told() == [
-        "Function b is of an earlier run: b.yaml is not among the paths. It is served all the same;"
-        " `funclet delete fn b` removes it."
+        (
+            "Function b is of an earlier run: b.yaml is not among the paths. It is served all the same;"
+            " `funclet delete fn b` removes it."
+        )
     ]
     assert await again.names() == ["a", "b"]
 

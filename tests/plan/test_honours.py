@@ -17,7 +17,7 @@ LAPTOP = replace(
     without=frozenset({"secrets", "configMaps"}),
     unenforced=frozenset({"role", "ephemeralStorage", "network"}),
 )
-SECRETS = {"secrets": [{"name": "s", "prefix": ""}]}
+SECRETS: dict[str, Any] = {"secrets": [{"name": "s", "prefix": ""}]}
 
 
 def plan(**spec: Any) -> Plan:
