@@ -100,6 +100,16 @@ async def test_when_nothing_listens_it_says_how_to_start(funclet: Command) -> No
     assert "Start one with `funclet local PATH`, or set FUNCLET_URL." in ran.err
 
 
+async def test_an_administration_that_is_elsewhere_is_asked_for(funclet: Command) -> None:
+    del funclet.env["FUNCLET_ADMIN_URL"]
+    ran = await funclet("get", "fn", "--url", "http://127.0.0.2:18700")
+    assert ran.code == 3
+    assert ran.err.startswith(
+        "No administration answers at http://127.0.0.2:8701, where that of http://127.0.0.2:18700 would be."
+    )
+    assert "--admin-url or FUNCLET_ADMIN_URL" in ran.err
+
+
 async def test_an_address_that_is_no_gateway_is_told_from_one(funclet: Command) -> None:
     async with lambda_stand_in() as standing:
         ran = await funclet("get", "fn", "--admin-url", standing.url)

@@ -1,5 +1,6 @@
 import pytest
 
+from funclet.local.manifests import SOURCE
 from support.cli import Command, manifest
 from support.rest import Served, alias, function
 
@@ -75,3 +76,17 @@ async def test_a_hostile_name_reaches_nothing_else(funclet: Command, rest: Serve
     await rest.apply(alias())
     assert (await funclet("delete", "fn", name)).code in {4, 5}
     assert len(await rest.kube.list("Alias")) == len(await rest.kube.list("Function")) == 1
+
+
+async def test_what_a_manifest_of_local_mode_still_describes_is_told_to_come_back(
+    funclet: Command, rest: Served
+) -> None:
+    file = funclet.folder / "f.yaml"
+    file.write_text("")
+    for name, source in (("a", str(file)), ("b", str(file.with_name("gone.yaml"))), ("c", "-")):
+        body = function(name)
+        body["metadata"]["annotations"] = {SOURCE: source}
+        await rest.apply(body)
+    ran = await funclet("delete", "fn", "a", "b", "c")
+    assert (ran.code, ran.out.count("deleted")) == (0, 3)
+    assert ran.err == "warning: a comes back with the next change: f.yaml describes it\n"

@@ -30,6 +30,44 @@ async def test_the_answer_is_on_standard_output_byte_for_byte(funclet: Command) 
     assert (ran.code, ran.out, ran.err) == (0, '{"name":  "Ada"}', "")
 
 
+async def test_an_error_begins_a_line_of_its_own_in_a_pipe_that_has_the_answer_too(
+    funclet: Command,
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "funclet.cli",
+        "invoke",
+        "fails",
+        cwd=funclet.folder,
+        env=funclet.env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    answer, failure = out.splitlines()
+    assert answer == FUNCTION_ERROR
+    assert failure.startswith(b"The function failed (Unhandled): ")
+
+
+async def test_a_manifest_that_local_mode_refuses_is_the_reason_for_a_missing_function(
+    funclet: Command, gateway: LambdaStandIn
+) -> None:
+    state = funclet.folder / ".funclet"
+    state.mkdir()
+    (state / "endpoints").write_text(f"{gateway.url}\nhttp://127.0.0.1:1\n")
+    told = [
+        f"f.yaml:{number}: document 1: Function {name}: spec.x: no"
+        for number, name in enumerate(("missing", "other"))
+    ]
+    (state / "problems").write_text("\n".join(told))
+    ran = await Command(funclet.folder)("invoke", "missing:live")
+    assert ran.code == 4
+    assert ran.err.endswith(f"\nIts manifest is refused:\n{told[0]}\n")
+    elsewhere = await funclet("invoke", "missing", "--url", gateway.url.replace("127.0.0.1", "localhost"))
+    assert elsewhere.err.endswith("See what there is with `funclet get functions`.\n")
+
+
 async def test_without_a_payload_the_body_is_empty(funclet: Command, gateway: LambdaStandIn) -> None:
     await funclet("invoke", "greet")
     assert gateway.bodies == [b""]

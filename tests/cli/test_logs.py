@@ -1,6 +1,7 @@
 import asyncio
 import signal
 import sys
+from typing import Any
 
 import pytest
 
@@ -10,14 +11,22 @@ from support.rest import Served, alias, function
 pytestmark = pytest.mark.processes
 
 
+def version(number: str) -> dict[str, Any]:
+    spec = {"function": "greet", "version": number, "codeSha256": "0" * 64, "runtimeDigest": "local:any"}
+    whole = {**function()["spec"], **spec}
+    return {**function(f"greet-{number}"), "kind": "FunctionVersion", "spec": whole}
+
+
 @pytest.fixture(autouse=True)
 async def _lines(rest: Served) -> None:
     await rest.apply(function(functionName="Greet_Me"))
     await rest.apply(alias())
     weighted = {"additionalVersionWeights": {"2": 0.5}}
     await rest.apply(alias("of-another-name", name="canary", routingConfig=weighted))
-    for version, text in (("1", "old"), ("2", "odd"), ("$LATEST", "new ü"), ("$LATEST", "newer")):
-        await rest.logs.write(version, text)
+    for number in ("1", "2"):
+        await rest.apply(version(number))
+    for version_, text in (("1", "old"), ("2", "odd"), ("$LATEST", "new ü"), ("$LATEST", "newer")):
+        await rest.logs.write(version_, text)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +78,8 @@ async def test_a_reader_that_has_seen_enough_ends_it_quietly(funclet: Command, r
     assert (out, err) == (b"old\n", b"exit 0\n")
 
 
-@pytest.mark.parametrize(("name", "code"), [("missing", 4), ("../functions", 4), ("greet:nope", 4)])
+@pytest.mark.parametrize(
+    ("name", "code"), [("missing", 4), ("../functions", 4), ("greet:nope", 4), ("greet:99", 4)]
+)
 async def test_a_function_that_is_not_there_exits_4(funclet: Command, name: str, code: int) -> None:
     assert (await funclet("logs", name)).code == code

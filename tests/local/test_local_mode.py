@@ -233,7 +233,8 @@ def test_functions_see_nothing_of_the_callers_environment(manifest: Path, state:
         "SECRET": "canary-3",
         "SHARED": "shown",
     }
-    with local_mode(manifest, state=state, env=env, flags=("--pass-env=SHARED",)) as local:
+    with local_mode(manifest, state=state, env=env, flags=("--pass-env=SHARED", "--pass-env=UNSET")) as local:
+        local.said("--pass-env UNSET: there is no such variable in this shell.")
         seen = local.invoke("f").json
         assert "canary" not in json.dumps(seen)
         assert (seen["MINE"], seen["SHARED"], seen["AWS_LAMBDA_FUNCTION_NAME"]) == ("1", "shown", "f")

@@ -40,3 +40,19 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be used"):
         StateFolder(tmp_path / "file/state")
+
+
+def test_what_manifests_are_refused_for_is_told_as_long_as_it_runs(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    state.tell_problems(["one", "two"])
+    assert (tmp_path / "problems").read_text() == "one\ntwo\n"
+    state.close()
+    assert not (tmp_path / "problems").exists()
+
+
+def test_it_knows_whether_the_folder_is_still_its_own(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / "state")
+    assert state.is_there()
+    (tmp_path / "state").rename(tmp_path / "elsewhere")
+    assert not state.is_there()
+    state.close()

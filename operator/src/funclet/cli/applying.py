@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from funclet.cli.cluster import Cluster
+from funclet.cli.cluster import Cluster, Object
 from funclet.cli.errors import CliError, Exit
 from funclet.cli.finding import find
 from funclet.cli.http import UnreachableError
 from funclet.cli.manifests import read
-from funclet.local.manifests import Manifest
+from funclet.local.manifests import SOURCE, STDIN, Manifest, shown
 from funclet.local.packing import Packed
 from funclet.local.rest.kinds import BY_KIND, GROUP, Kind
 
@@ -17,11 +18,12 @@ MANAGER = "funclet-cli"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one object: `done` says it in a word, or `error` why not."""
+    """What became of one object: `done` says it in a word, or `error` why not; `warning` is for people."""
 
     what: str
     done: str = ""
     error: CliError | None = None
+    warning: str = ""
 
 
 def apply_all(cluster: Cluster, wanted: Iterable[Manifest | Packed]) -> Iterator[Outcome]:
@@ -54,9 +56,12 @@ def delete_all(cluster: Cluster, wanted: Iterable[Named]) -> Iterator[Outcome]:
     for each in wanted:
         what = _called(each.kind, each.name)
         try:
-            name = find(cluster, each.kind, each.name)["metadata"]["name"] if each.by_any_name else each.name
+            name, warning = each.name, ""
+            if each.by_any_name:
+                found = find(cluster, each.kind, each.name)
+                name, warning = found["metadata"]["name"], _comes_back(found)
             cluster.delete(each.kind, name, namespace=each.namespace)
-            yield Outcome(_called(each.kind, name), "deleted")
+            yield Outcome(_called(each.kind, name), "deleted", warning=warning)
         except UnreachableError:
             raise
         except CliError as error:
@@ -79,6 +84,14 @@ def described(files: tuple[str, ...], namespace: str) -> list[Named]:
             )
         named.append(Named(BY_KIND[manifest.body["kind"]], name, own))
     return named
+
+
+def _comes_back(found: Object) -> str:
+    """Local mode makes anew what its manifests describe."""
+    source = (found["metadata"].get("annotations") or {}).get(SOURCE)
+    if not source or source == STDIN or not Path(source).exists():
+        return ""
+    return f"{found['metadata']['name']} comes back with the next change: {shown(source)} describes it"
 
 
 def _called(kind: Kind, name: str) -> str:

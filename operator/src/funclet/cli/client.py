@@ -18,6 +18,16 @@ def connect(connection: Connection, *, changes: bool = False) -> Cluster:
 
         return open_cluster(target, connection.namespace, changes=changes)
     url, token = connection.administration_url(), connection.bearer()
-    missing = f"No gateway answers at {connection.gateway_url()} (administration: {url}). {target.hint}"
+    missing = f"{_nobody(connection, url)} {target.hint}"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return LocalCluster(Server(url, missing, headers), NAMESPACE, had_token=bool(token))
+
+
+def _nobody(connection: Connection, url: str) -> str:
+    gateway = connection.gateway_url()
+    if connection.admin_url or not connection.url:
+        return f"No gateway answers at {gateway} (administration: {url})."
+    return (
+        f"No administration answers at {url}, where that of {gateway} would be. If it is elsewhere, say so with"
+        " --admin-url or FUNCLET_ADMIN_URL."
+    )

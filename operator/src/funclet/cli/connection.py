@@ -95,6 +95,15 @@ def is_here(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
+def problems(state: Path, function: str) -> list[str]:
+    """What a running `funclet local` could not use of the manifest of a function."""
+    try:
+        told = (state / "problems").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line for line in told if f" Function {function}: " in line]
+
+
 def endpoints(state: Path) -> tuple[str | None, str | None]:
     """What a running `funclet local` wrote down: its address and that of its administration."""
     try:

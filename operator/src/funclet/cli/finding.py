@@ -30,6 +30,12 @@ def find_alias(cluster: Cluster, function: str, alias: str) -> Object | None:
     return _holder(each for each in cluster.list(_ALIAS) if _qualifies(each, function, "name", alias))
 
 
+def find_version(cluster: Cluster, function: str, number: str) -> Object | None:
+    """A published version of a function, which is called by its object's name."""
+    versions = cluster.list(BY_KIND["FunctionVersion"])
+    return _holder(each for each in versions if _qualifies(each, function, "version", number))
+
+
 def find_qualified(cluster: Cluster, name: str) -> tuple[Kind, Object]:
     """What NAME or NAME:QUALIFIER means: a function, one of its versions, or one of its aliases. Raises CliError."""
     function, _, qualifier = name.partition(":")

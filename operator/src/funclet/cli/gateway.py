@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from funclet.cli.http import Answer, Server
 
 #: seconds: the longest timeout of a function, its start, and a little
 _LONGEST_CALL = 960.0
+_SEE = "See what there is with `funclet get functions`."
 _UNKNOWN_TOKEN = "UnrecognizedClientException"  # noqa: S105  # the name of an error
 _TOKEN_REFUSED = frozenset({_UNKNOWN_TOKEN, "MissingAuthenticationTokenException"})
 
@@ -68,6 +69,8 @@ class Way:
     hint: Callable[[], str]
     #: makes the error of an answer that is not the gateway's, if somebody is in between
     stranger: Callable[[Answer], CliError] | None = None
+    #: why there is no such function, where somebody knows
+    why_missing: Callable[[], Sequence[str]] = tuple
 
 
 def invoke(way: Way, payload: bytes | None, *, tail: bool) -> Result:
@@ -119,7 +122,9 @@ def _refusal(answer: Answer, way: Way) -> CliError:
         return _strange(answer, way)
     message = f"{code}: {_message(answer.body)}"
     if code == "ResourceNotFoundException":
-        return CliError(f"{message}\nSee what there is with `funclet get functions`.", Exit.NOT_FOUND)
+        why = way.why_missing()
+        hint = "\n".join(("Its manifest is refused:", *why)) if why else _SEE
+        return CliError(f"{message}\n{hint}", Exit.NOT_FOUND)
     if code == "TooManyRequestsException":
         return CliError(f"{message}\nTry again, or raise concurrency.reserved of {way.name}.", Exit.REFUSED)
     if code in _TOKEN_REFUSED:

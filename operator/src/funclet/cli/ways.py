@@ -1,6 +1,6 @@
 """The way to a function: straight to a gateway, or through a cluster's API server."""
 
-from funclet.cli.connection import Connection
+from funclet.cli.connection import Connection, endpoints, problems
 from funclet.cli.gateway import Way
 from funclet.cli.http import Server
 from funclet.cli.target import OneCluster, find_target
@@ -19,4 +19,9 @@ def find_way(connection: Connection, name: str) -> Way:
     missing = f"No gateway answers at {url}. {target.hint}"
     # What the state folder holds opens the administration alone.
     token = {"Authorization": f"Bearer {connection.token}"} if connection.token else {}
-    return Way(Server(url, missing, {}), "", name, (token,), lambda: _TELL_TOKEN)
+
+    def why_missing() -> list[str]:
+        own = connection.url in {None, endpoints(connection.state)[0]}
+        return problems(connection.state, name.partition(":")[0]) if own else []
+
+    return Way(Server(url, missing, {}), "", name, (token,), lambda: _TELL_TOKEN, why_missing=why_missing)

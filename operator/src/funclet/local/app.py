@@ -21,6 +21,7 @@ from funclet.local.guard import guarded
 from funclet.local.kube.store import LocalKube
 from funclet.local.launcher import ProcessStarter
 from funclet.local.logs import Logs
+from funclet.local.manifests import manifest_files
 from funclet.local.options import LocalOptions
 from funclet.local.ports import listen
 from funclet.local.rest.routes import rest_routes
@@ -64,6 +65,7 @@ class LocalMode:
 
     async def start(self) -> None:
         """Serve. Returns when all manifests were looked at. Raises ManifestError, PortTakenError, StateError."""
+        manifest_files(self._options.paths)  # before anything is made
         state = self._state = StateFolder(self._options.state)
         public = listen(self._options.port, "--port")
         admin = listen(self._options.admin_port, "--admin-port")
@@ -73,7 +75,13 @@ class LocalMode:
         kube = LocalKube(state.objects, on_event=self._told)
         for problem in kube.problems:
             self._console.error(problem)
-        sources = ManifestSources(self._options.paths, kube=kube, blobs=blobs, console=self._console)
+        sources = ManifestSources(
+            self._options.paths,
+            kube=kube,
+            blobs=blobs,
+            console=self._console,
+            on_problems=state.tell_problems,
+        )
         code = self._code = CodeFolders(blobs, state.code)
         gateway = self._make_gateway(runtimes, code, logs)
         reconciler = self._reconciler = Reconciler(
@@ -95,7 +103,7 @@ class LocalMode:
         if self._options.watch:
             self._tasks.append(asyncio.create_task(self._follow(sources, state.root)))
         self._waits_for.clear()
-        self._greet(reconciler, public, admin, wrong=sources.wrong)
+        self._greet(reconciler, public, admin, wrong=bool(sources.problems))
 
     async def failed(self) -> None:
         """Wait until a piece that must never end does so. Raises what ended it."""
@@ -134,13 +142,19 @@ class LocalMode:
             runtimes=runtimes,
             code=code,
             region=self._region,
-            passed={name: os.environ[name] for name in self._options.pass_env if name in os.environ},
+            passed=self._passed(),
             sink=logs.write,
             complain=lambda revision, line: self._console.error(f"supervisor of {revision.key}: {line}"),
         )
         settings = GatewaySettings(account=ACCOUNT, region=self._region, allowed_hosts=LOCAL_HOSTS)
         self._gateway = Gateway(self._starter, settings, on_revision_change=self._changed)
         return self._gateway
+
+    def _passed(self) -> dict[str, str]:
+        for name in self._options.pass_env:
+            if name not in os.environ:
+                self._console.warn(f"--pass-env {name}: there is no such variable in this shell.")
+        return {name: os.environ[name] for name in self._options.pass_env if name in os.environ}
 
     async def _serve_admin(
         self, listener: socket.socket, kube: LocalKube, blobs: DirectoryBlobs, logs: Logs, token: str
@@ -167,7 +181,7 @@ class LocalMode:
 
     async def _look_after(self, state: StateFolder) -> None:
         """Tell once where somebody removes the state folder; what is served already goes on."""
-        while state.is_there():
+        while state.is_there():  # noqa: ASYNC110  # nothing tells of a folder's own removal
             await asyncio.sleep(_STATE_STEP)
         self._console.error(
             f"The state folder {state.root} was removed: nothing is kept any more. Start funclet local anew."

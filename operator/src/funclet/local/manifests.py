@@ -11,6 +11,8 @@ from funclet.local.documents import Document, load
 #: in a folder; JSON there is rather some tool's configuration, and is read where it is named
 SUFFIXES = frozenset({".yaml", ".yml"})
 STDIN = "-"
+#: the annotation that says which file describes an object
+SOURCE = "funclet.dev/source"
 _MAX_BYTES = 2 << 20
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,21 @@ from funclet.local import packing
 from funclet.local.archive import ArchiveError
 from funclet.local.collect import Collected, collect
 from funclet.local.console import Console
-from funclet.local.manifests import STDIN, Manifest, ManifestError, manifest_files, parse, read_text, shown
+from funclet.local.manifests import (
+    SOURCE,
+    STDIN,
+    Manifest,
+    ManifestError,
+    manifest_files,
+    parse,
+    read_text,
+    shown,
+)
 from funclet.plan.plan import Key
 from funclet.reconcile.world import KINDS
 from funclet.store.blobs import DirectoryBlobs
 
 MANAGER = "funclet-local"
-SOURCE = "funclet.dev/source"
 _SETTLE_SECONDS = 0.1
 _SETTLE_TRIES = 5
 _GONE_STEP_SECONDS = 0.075
@@ -43,12 +51,19 @@ class ManifestSources:
     """Keeps the store in step with the manifests at `paths`. Only what came from a manifest is ever removed."""
 
     def __init__(
-        self, paths: tuple[str, ...], *, kube: KubePort, blobs: DirectoryBlobs, console: Console
+        self,
+        paths: tuple[str, ...],
+        *,
+        kube: KubePort,
+        blobs: DirectoryBlobs,
+        console: Console,
+        on_problems: Callable[[tuple[str, ...]], None] = lambda _: None,
     ) -> None:
         self._paths = paths
         self._kube = kube
         self._blobs = blobs
         self._console = console
+        self._on_problems = on_problems
         self._files: dict[str, _File] = {}
         self._owned: dict[Key, str] = {}
         self._unreadable: list[str] = []
@@ -56,8 +71,8 @@ class ManifestSources:
         self._code: dict[Key, Path] = {}
         self._targets: set[Path] = set()
         self._stdin: str | None = None
-        #: whether something that was read could not be used
-        self.wrong = False
+        #: what cannot be used of what was read last
+        self.problems: tuple[str, ...] = ()
 
     @property
     def further_paths(self) -> set[Path]:
@@ -84,7 +99,9 @@ class ManifestSources:
         problems = [*self._unreadable, *collected.problems]
         for key, manifest in sorted(collected.objects.items(), key=lambda item: KINDS.index(item[0].kind)):
             problems += await self._apply(key, manifest)
-        self.wrong = bool(problems)
+        if self.problems != (now := tuple(problems)):
+            self.problems = now
+            self._on_problems(now)
         self._tell(problems, collected.passed_over)
         await self._remove(await self._gone_for_good(self._gone(collected)))
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +25,8 @@ class StateFolder:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _lock(self.root / "lock")
             # A run that was killed could not take its own away.
-            (self.root / "endpoints").unlink(missing_ok=True)
+            for name in ("endpoints", "problems"):
+                (self.root / name).unlink(missing_ok=True)
         except OSError as error:
             raise StateError(
                 f"The state folder {root} cannot be used: {error.strerror}. Choose another with --state."
@@ -73,10 +75,16 @@ class StateFolder:
         """Say where this run listens, for commands that are given only the folder."""
         (self.root / "endpoints").write_text(f"{url}\n{admin_url}\n")
 
+    def tell_problems(self, problems: Iterable[str]) -> None:
+        """Say what of the manifests cannot be used, for commands that look for it in vain."""
+        with contextlib.suppress(OSError):
+            (self.root / "problems").write_text("".join(f"{problem}\n" for problem in problems))
+
     def close(self) -> None:
         """Let another run use the folder."""
-        with contextlib.suppress(FileNotFoundError):
-            (self.root / "endpoints").unlink()
+        for name in ("endpoints", "problems"):
+            with contextlib.suppress(FileNotFoundError):
+                (self.root / name).unlink()
         self._lock.close()
 
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from funclet.local.manifests import shown
 from funclet.plan.revision import Revision
 from funclet.plan.routes import LATEST, FunctionRoute
 
@@ -17,7 +18,7 @@ def welcome(
 
     Commands find both addresses by the state folder, so that is all they need to be told.
     """
-    yield f"Lambda API at {url}, administration at {admin_url} (token in {state.resolve()}/admin.token)"
+    yield f"Lambda API at {url}, administration at {admin_url} (token in {shown(str(state.resolve()))}/admin.token)"
     can_run = {route.name: _can_run(route) for route in sorted(routes, key=lambda route: route.name)}
     if not can_run:
         yield (

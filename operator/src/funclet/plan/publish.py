@@ -105,7 +105,7 @@ def _answer_unchanged(
     publication = Publication(version=number, settings_hash=content, request=answered)
     if request is None:
         return Publishing(last, publication)
-    message = f"nothing changed since version {number}, which is the answer to request {request}"
+    message = f"nothing changed since version {number}"
     return Publishing(last, publication, events=(Event("Normal", reasons.UNCHANGED, message),))
 
 

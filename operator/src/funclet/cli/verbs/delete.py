@@ -46,6 +46,8 @@ def delete(
     for outcome in delete_all(cluster, wanted):
         if outcome.error is None:
             sys.stdout.write(f"{outcome.what} {outcome.done}\n")
+            if outcome.warning:
+                sys.stderr.write(f"warning: {outcome.warning}\n")
         elif not (ignore_not_found and outcome.error.status is Exit.NOT_FOUND):
             sys.stderr.write(f"{outcome.error}\n")
             status = outcome.error.status

@@ -1,5 +1,6 @@
 """`funclet invoke`."""
 
+import os
 import sys
 from typing import Annotated, Literal
 
@@ -41,5 +42,15 @@ def invoke(
     sys.stdout.flush()
     if result.error is None:
         return Exit.OK
-    sys.stderr.write(f"{result.failure()}\n")
+    gap = "\n" if _follows(result.payload) else ""
+    sys.stderr.write(f"{gap}{result.failure()}\n")
     return Exit.FUNCTION_ERROR
+
+
+def _follows(payload: bytes) -> bool:
+    """Whether errors would stand in the line of the answer: both go to the same pipe or file."""
+    try:
+        same = os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return same and not sys.stdout.isatty() and not payload.endswith(b"\n")

@@ -1,11 +1,14 @@
 """`funclet local`."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from funclet.cli.errors import CliError, Exit
+
+_HIGHEST_PORT = 65535
 
 
 def local(
@@ -28,7 +31,24 @@ def local(
         raise CliError(
             "Say what to run: `funclet local PATH…`, such as `funclet local examples`.", Exit.USAGE
         )
+    _check(paths, {"--port": port, "--admin-port": admin_port}, pass_env)
     from funclet.local.main import run  # noqa: PLC0415  # only this verb needs the whole machinery
     from funclet.local.options import LocalOptions  # noqa: PLC0415  # as above
 
     return run(LocalOptions(paths, port, admin_port, state, watch, pass_env))
+
+
+def _check(paths: Iterable[str], ports: Mapping[str, int], variables: Iterable[str]) -> None:
+    """Refuse what cannot be meant, before anything is made. Raises CliError."""
+    for path in paths:
+        # A path may be `-`, so what begins like an option comes here too.
+        if path.startswith("-") and path != "-":
+            raise CliError(f"There is no option {path}; a file of that name is ./{path}.", Exit.USAGE)
+    for flag, port in ports.items():
+        if not 0 <= port <= _HIGHEST_PORT:
+            raise CliError(f"{flag} {port}: a port is a number from 0 to {_HIGHEST_PORT}.", Exit.USAGE)
+    for name in variables:
+        if "=" in name or not name:
+            raise CliError(
+                f"--pass-env {name}: give the name alone; its value is that of this shell.", Exit.USAGE
+            )

@@ -9,7 +9,7 @@ from funclet.cli.client import connect
 from funclet.cli.cluster import Cluster
 from funclet.cli.connection import Connection
 from funclet.cli.errors import CliError, Exit
-from funclet.cli.finding import LATEST, find, find_alias, versions_of
+from funclet.cli.finding import LATEST, find, find_alias, find_version, versions_of
 from funclet.local.rest.kinds import BY_KIND
 
 _NOBODY = Connection()
@@ -40,12 +40,18 @@ def _versions(cluster: Cluster, function: str, qualifier: str) -> frozenset[str]
     """The versions that a qualifier means; none means all of them. Raises CliError."""
     if not qualifier:
         return frozenset()
-    if qualifier == LATEST or qualifier.isdecimal():
+    if qualifier == LATEST:
+        return frozenset({qualifier})
+    if qualifier.isdecimal():
+        if find_version(cluster, function, qualifier) is None:
+            raise _unknown(function, f"version {qualifier}")
         return frozenset({qualifier})
     alias = find_alias(cluster, function, qualifier)
     if alias is None:
-        raise CliError(
-            f"{function} has no alias {qualifier}. See what there is with `funclet describe {function}`.",
-            Exit.NOT_FOUND,
-        )
+        raise _unknown(function, f"alias {qualifier}")
     return versions_of(alias)
+
+
+def _unknown(function: str, what: str) -> CliError:
+    hint = f"See what there is with `funclet describe {function}`."
+    return CliError(f"{function} has no {what}. {hint}", Exit.NOT_FOUND)
