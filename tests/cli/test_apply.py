@@ -1,4 +1,5 @@
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,17 @@ async def test_what_get_writes_can_be_applied_again(funclet: Command, rest: Serv
             ran = await funclet("apply", "-f", "-", stdin=got.out)
             assert (ran.code, ran.err) == (0, "")
             assert ran.out == "".join(f"function.funclet.dev/{name} unchanged\n" for name in names)
+
+
+async def test_programs_are_told_the_objects_as_they_are_now_and_then_what_is_gone(funclet: Command) -> None:
+    text = manifest(function("a"), function("b"))
+    ran = await funclet("apply", "-f", "-", "-o", "json", stdin=text)
+    applied = json.loads(ran.out)
+    assert (ran.code, applied["kind"]) == (0, "List")
+    assert [each["metadata"]["generation"] for each in applied["items"]] == [1, 1]
+    ran = await funclet("delete", "fn", "a", "missing", "-o", "yaml")
+    assert (ran.code, ran.err.startswith("function.funclet.dev/missing: ")) == (4, True)
+    assert ran.out.endswith("kind: Function\nmetadata:\n  name: a\n  namespace: default\n")
 
 
 async def test_standard_input_is_called_so(funclet: Command) -> None:

@@ -137,6 +137,11 @@ async def test_json_output_tells_all_of_it_in_one_object(funclet: Command) -> No
     assert "hello from the log" in told["logTail"]
 
 
+async def test_yaml_output_tells_the_same(funclet: Command) -> None:
+    ran = await funclet("invoke", "greet", "--payload", '{"name": "Ada"}', "-o", "yaml")
+    assert ran.out == "payload:\n  name: Ada\nexecutedVersion: '3'\nrequestId: an-id\n"
+
+
 async def test_an_answer_that_is_not_json_is_text_in_json_output(funclet: Command) -> None:
     ran = await funclet("invoke", "binary", "-o", "json")
     assert json.loads(ran.out)["payload"] == "\x00�"

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -102,6 +103,15 @@ async def test_the_number_is_printed_though_the_alias_cannot_be_pointed(
     await reconciled.apply(function())
     ran = await funclet("publish", "greet", "--alias", "no alias")
     assert (ran.code, ran.out) == (5, "1\n")
+
+
+@pytest.mark.parametrize(("name", "told"), [("live", {"alias": "live"}), ("no alias", {})])
+async def test_programs_are_told_all_of_it_too(
+    funclet: Command, reconciled: Served, name: str, told: dict[str, str]
+) -> None:
+    await reconciled.apply(function())
+    ran = await funclet("publish", "greet", "--alias", name, "-o", "json")
+    assert json.loads(ran.out) == {"function": "greet", "version": "1", **told}
 
 
 async def test_a_function_that_is_not_there_exits_4(funclet: Command, reconciled: Served) -> None:

@@ -11,19 +11,23 @@ from funclet.cli.http import UnreachableError
 from funclet.cli.manifests import read
 from funclet.local.manifests import SOURCE, STDIN, Manifest, shown
 from funclet.local.packing import Packed
-from funclet.local.rest.kinds import BY_KIND, GROUP, Kind
+from funclet.local.rest.kinds import API_VERSION, BY_KIND, GROUP, Kind
 
 MANAGER = "funclet-cli"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one object: `done` says it in a word, or `error` why not; `warning` is for people."""
+    """What became of one object: `done` says it in a word, or `error` why not.
+
+    `object` is how it is now, or what named it while it was there; `warning` is for people.
+    """
 
     what: str
     done: str = ""
     error: CliError | None = None
     warning: str = ""
+    object: Object | None = None
 
 
 def apply_all(cluster: Cluster, wanted: Iterable[Manifest | Packed]) -> Iterator[Outcome]:
@@ -33,7 +37,8 @@ def apply_all(cluster: Cluster, wanted: Iterable[Manifest | Packed]) -> Iterator
         try:
             if isinstance(each, Packed):
                 cluster.upload(each.sha256, each.archive)
-            yield Outcome(what, cluster.apply(each.body, manager=MANAGER).verb)
+            applied = cluster.apply(each.body, manager=MANAGER)
+            yield Outcome(what, applied.verb, object=applied.object)
         except UnreachableError:
             raise
         except CliError as error:
@@ -61,7 +66,12 @@ def delete_all(cluster: Cluster, wanted: Iterable[Named]) -> Iterator[Outcome]:
                 found = find(cluster, each.kind, each.name)
                 name, warning = found["metadata"]["name"], _comes_back(found)
             cluster.delete(each.kind, name, namespace=each.namespace)
-            yield Outcome(_called(each.kind, name), "deleted", warning=warning)
+            gone = {
+                "apiVersion": API_VERSION,
+                "kind": each.kind.kind,
+                "metadata": {"name": name, "namespace": each.namespace},
+            }
+            yield Outcome(_called(each.kind, name), "deleted", warning=warning, object=gone)
         except UnreachableError:
             raise
         except CliError as error:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 Output = Literal["table", "wide", "json", "yaml"]
+#: of verbs that change something: words for people, or the objects for programs
+Words = Literal["text", "json", "yaml"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _COLOURS = {"True": "32", "False": "31", "Unknown": "33"}
@@ -71,6 +73,11 @@ def as_yaml(value: Any) -> str:
 
     _Dumper.add_representer(str, text)
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
+def structured(value: Any, output: str) -> str:
+    """JSON or YAML, as `output` says."""
+    return as_json(value) if output == "json" else as_yaml(value)
 
 
 def as_list(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

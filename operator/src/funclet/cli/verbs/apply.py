@@ -5,11 +5,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from funclet.cli import render
 from funclet.cli.applying import apply_all
 from funclet.cli.client import connect
 from funclet.cli.connection import Connection
-from funclet.cli.errors import Exit
 from funclet.cli.manifests import read_valid
+from funclet.cli.telling import tell
 
 _NOBODY = Connection()
 
@@ -25,6 +26,9 @@ def apply(
             help="A manifest, a folder of them, or - for standard input; repeatable.",
         ),
     ],
+    output: Annotated[
+        render.Words, Parameter(name=["--output", "-o"], help="Words, or the objects as they are now.")
+    ] = "text",
     connection: Connection = _NOBODY,
 ) -> int:
     """Create or change what manifests describe; nothing is sent unless every one is valid."""
@@ -32,11 +36,4 @@ def apply(
     ready = read_valid(file, cluster.namespace, keeps_code=cluster.keeps_code)
     for place in ready.passed_over:
         sys.stderr.write(f"warning: {place} passed over; it is not Funclet's\n")
-    status = Exit.OK
-    for outcome in apply_all(cluster, ready.objects):
-        if outcome.error is None:
-            sys.stdout.write(f"{outcome.what} {outcome.done}\n")
-        else:
-            sys.stderr.write(f"{outcome.error}\n")
-            status = outcome.error.status
-    return status
+    return tell(apply_all(cluster, ready.objects), output)

@@ -1,15 +1,16 @@
 """`funclet delete`."""
 
-import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from funclet.cli import render
 from funclet.cli.applying import Named, delete_all, described
 from funclet.cli.client import connect
 from funclet.cli.connection import Connection
 from funclet.cli.errors import CliError, Exit
 from funclet.cli.kinds import kind_of
+from funclet.cli.telling import tell
 
 _NOBODY = Connection()
 
@@ -30,6 +31,9 @@ def delete(
     ignore_not_found: Annotated[
         bool, Parameter(negative=(), help="What is not there counts as deleted.")
     ] = False,
+    output: Annotated[
+        render.Words, Parameter(name=["--output", "-o"], help="Words, or what named the objects.")
+    ] = "text",
     connection: Connection = _NOBODY,
 ) -> int:
     """Delete functions, versions or aliases."""
@@ -42,13 +46,9 @@ def delete(
         wanted = described(file, cluster.namespace)
     else:
         wanted = [Named(kind_of(kind), name, cluster.namespace, by_any_name=True) for name in names]
-    status = Exit.OK
-    for outcome in delete_all(cluster, wanted):
-        if outcome.error is None:
-            sys.stdout.write(f"{outcome.what} {outcome.done}\n")
-            if outcome.warning:
-                sys.stderr.write(f"warning: {outcome.warning}\n")
-        elif not (ignore_not_found and outcome.error.status is Exit.NOT_FOUND):
-            sys.stderr.write(f"{outcome.error}\n")
-            status = outcome.error.status
-    return status
+    outcomes = delete_all(cluster, wanted)
+    if ignore_not_found:
+        outcomes = (
+            each for each in outcomes if each.error is None or each.error.status is not Exit.NOT_FOUND
+        )
+    return tell(outcomes, output)

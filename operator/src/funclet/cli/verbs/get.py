@@ -36,7 +36,7 @@ def get(
     if output in {"json", "yaml"}:
         objects = [one for _, group in found for one in group]
         value = objects[0] if len(names) == 1 and len(objects) == 1 else render.as_list(objects)
-        sys.stdout.write(render.as_json(value) if output == "json" else render.as_yaml(value))
+        sys.stdout.write(render.structured(value, output))
         return
     tables = [
         render.table(

@@ -25,7 +25,7 @@ def invoke(
     ] = None,
     tail: Annotated[bool, Parameter(negative=(), help="Show the end of the log, on standard error.")] = False,
     output: Annotated[
-        Literal["payload", "json"],
+        Literal["payload", "json", "yaml"],
         Parameter(name=["--output", "-o"], help="The answer alone, or all about it."),
     ] = "payload",
     connection: Connection = _NOBODY,
@@ -33,16 +33,16 @@ def invoke(
     """Call a function and print its answer."""
     event = read_payload(payload, payload_file)
     result = gateway.invoke(find_way(connection, name), event, tail=tail)
-    if result.log_tail is not None and output != "json":
+    if result.log_tail is not None and output == "payload":
         sys.stderr.write(result.log_tail)
-    if output == "json":
-        sys.stdout.write(render.as_json(result.summary()))
-    else:
+    if output == "payload":
         sys.stdout.buffer.write(result.payload + (b"\n" if sys.stdout.isatty() else b""))
+    else:
+        sys.stdout.write(render.structured(result.summary(), output))
     sys.stdout.flush()
     if result.error is None:
         return Exit.OK
-    gap = "\n" if _follows(result.payload) else ""
+    gap = "\n" if output == "payload" and _follows(result.payload) else ""
     sys.stderr.write(f"{gap}{result.failure()}\n")
     return Exit.FUNCTION_ERROR
 

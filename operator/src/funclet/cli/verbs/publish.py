@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from funclet.cli import render
 from funclet.cli.client import connect
 from funclet.cli.connection import Connection
 from funclet.cli.finding import find
@@ -24,6 +25,9 @@ def publish(
     ] = None,
     alias: Annotated[str | None, Parameter(help="An alias that is to lead to the version.")] = None,
     timeout: Annotated[float, Parameter(help="Seconds to wait for the version.")] = 30.0,
+    output: Annotated[
+        render.Words, Parameter(name=["--output", "-o"], help="The number alone, or all about it.")
+    ] = "text",
     connection: Connection = _NOBODY,
 ) -> None:
     """Make a version of what a function is now, and print its number.
@@ -33,9 +37,12 @@ def publish(
     cluster = connect(connection, changes=True)
     function = find(cluster, BY_KIND["Function"], name)
     version = publish_version(cluster, function, description=description, seconds=timeout)
-    # The version is there, whatever becomes of the alias.
-    sys.stdout.write(f"{version}\n")
-    sys.stdout.flush()
-    if alias is not None:
-        point_alias(cluster, function["metadata"]["name"], alias, version)
-        sys.stderr.write(f"Alias {alias} of {name} leads to version {version}.\n")
+    told = {"function": function["metadata"]["name"], "version": version}
+    try:
+        if alias is not None:
+            point_alias(cluster, told["function"], alias, version)
+            told["alias"] = alias
+            sys.stderr.write(f"Alias {alias} of {name} leads to version {version}.\n")
+    finally:
+        # The version is there, whatever became of the alias.
+        sys.stdout.write(f"{version}\n" if output == "text" else render.structured(told, output))
