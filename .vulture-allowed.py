@@ -1,5 +1,5 @@
 """What is used from outside of Python: fields that only manifests name, and methods that a library or AWS calls."""
-# ruff: noqa
+# ruff: noqa - a list of names, and no program
 step_percent  # operator/src/funclet/api/alias.py
 interval  # operator/src/funclet/api/alias.py
 alias_arn  # operator/src/funclet/api/alias.py

@@ -46,6 +46,8 @@ build/thumbnail.zip: examples/thumbnail/app.py examples/thumbnail/build.py examp
 check: $(DEV) ## Format, lint, types, import contracts, generated files, dead code, dependencies
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	@! git grep -nE '# *(ruff: *)?(noqa|type: *ignore|pragma)[^ #]*( *[A-Z]+[0-9]+,?)* *$$' -- '*.py' \
+	    || { echo "A lint exception carries its reason in the same line"; exit 1; }
 	$(BIN)/mypy
 	$(BIN)/mypy examples/demo
 	$(BIN)/lint-imports

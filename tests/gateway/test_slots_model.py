@@ -249,7 +249,7 @@ class ForgetfulMachine(SlotsMachine):
             else:
                 slots.discard(place)
 
-        slots.release = release  # type: ignore[method-assign]
+        slots.release = release  # type: ignore[method-assign]  # a fault is put in
 
 
 def test_a_slot_that_forgets_its_waiters_is_caught() -> None:

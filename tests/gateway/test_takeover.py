@@ -110,7 +110,7 @@ async def test_no_call_is_lost_while_latest_changes_under_load(
     for build in "bcde":
         new = revision(build=build)
         gateway.update_routes(table(route(latest=new)))
-        await until(lambda new=new: starter.live and set(starter.live) == {new.key})  # type: ignore[misc]
+        await until(lambda new=new: starter.live and set(starter.live) == {new.key})  # type: ignore[misc]  # a default binds the loop's value
     over = True
     await asyncio.gather(*callers)
     assert statuses == {200}

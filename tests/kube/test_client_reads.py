@@ -158,7 +158,7 @@ async def test_a_watch_that_ended_goes_on_where_it_was(
         await until_synced(changes)
         for name in ("a", "b"):
             lives = len(begun)
-            await until(lambda lives=lives: len(begun) > lives)  # type: ignore[misc]
+            await until(lambda lives=lives: len(begun) > lives)  # type: ignore[misc]  # a default binds the loop's value
             await kube.create(config_map_in(namespace, name), manager="user")
             assert await take(changes, 1) == [("ADDED", name)]
 

@@ -75,7 +75,7 @@ def test_a_changed_manifest_is_taken_up_within_a_second_and_no_call_is_lost(
             caller.start()
         for number in range(1, 5):
             manifest.write_text(function("f", code.format(number)))
-            until(lambda number=number: answers[-1:] == [(200, number)], f"version {number} answers", 5)  # type: ignore[misc]
+            until(lambda number=number: answers[-1:] == [(200, number)], f"version {number} answers", 5)  # type: ignore[misc]  # a default binds the loop's value
         ending.set()
         for caller in callers:
             caller.join()

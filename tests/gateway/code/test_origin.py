@@ -340,7 +340,7 @@ async def test_an_archive_that_trickles_ends_with_the_time() -> None:
 @pytest.mark.parametrize("where", ["name", "head"])
 async def test_a_host_that_is_silent_ends_with_the_time(where: str) -> None:
     class Silent(Names):
-        async def resolve(self, *_: object) -> list[object]:  # type: ignore[override]
+        async def resolve(self, *_: object) -> list[object]:  # type: ignore[override]  # it never answers
             return await asyncio.Future()
 
     async def silent(_: web.Request) -> web.Response:

@@ -133,7 +133,7 @@ def _asked_to_wait(answer: aiohttp.ClientResponse) -> float | None:
 async def open_connection(source: Source) -> Connection:
     """Get ready to speak with a cluster; nothing is sent yet. Raises NoClusterError."""
     # Imported here, since it takes 0.2 s and 23 MB, and a laptop has no cluster.
-    from kubernetes.aio.client import ApiClient  # noqa: PLC0415
+    from kubernetes.aio.client import ApiClient  # noqa: PLC0415  # as just said
 
     return Connection(ApiClient((await load(source)).configuration))
 

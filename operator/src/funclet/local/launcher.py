@@ -143,7 +143,7 @@ class ProcessStarter:
         running = self._running[identity]
         process = running.process
         assert process.stdout is not None  # noqa: S101  # both are pipes
-        assert process.stderr is not None  # noqa: S101
+        assert process.stderr is not None  # noqa: S101  # as above
         try:
             await asyncio.gather(
                 _lines(process.stdout, lambda line: self._sink(revision, stream, line)),

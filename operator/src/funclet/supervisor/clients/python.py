@@ -324,7 +324,7 @@ class _LoggingHook:
                 load_module(module)
                 set_up_logging(module)
 
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # that is the hook
         return spec
 
 
@@ -343,7 +343,7 @@ def set_up_logging(logging: Any) -> None:
     )
     logging.Formatter.converter = time.gmtime
 
-    class LambdaLoggerHandler(logging.Handler):  # type: ignore[misc]
+    class LambdaLoggerHandler(logging.Handler):  # type: ignore[misc]  # the module is any here
         def emit(self, record: Any) -> None:
             record.aws_request_id = _State.request_id
             _print(self.format(record) + "\n")
@@ -358,7 +358,7 @@ def set_up_logging(logging: Any) -> None:
 
 
 def _json_formatter(logging: Any) -> Any:
-    class JsonFormatter(logging.Formatter):  # type: ignore[misc]
+    class JsonFormatter(logging.Formatter):  # type: ignore[misc]  # the module is any here
         def format(self, record: Any) -> str:
             told: dict[str, Any] = {
                 "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
@@ -523,7 +523,7 @@ def main(arguments: list[str]) -> int:
     name = arguments[0] if arguments else os.environ.get("_HANDLER", "")
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a text stream
     set_path()
     if "logging" in sys.modules:
         set_up_logging(sys.modules["logging"])
