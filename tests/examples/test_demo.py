@@ -139,6 +139,9 @@ def test_the_alias_shares_the_calls_among_both_versions(output: str) -> None:
 def test_thumbnail_has_a_row_or_a_line_that_says_how_to_get_it(output: str) -> None:
     if (CHECKOUT / "build" / "thumbnail.zip").is_file():
         assert "320 by 213" in row(output, "thumbnail")[2]
+        picture = (CHECKOUT / "build" / "demo" / "thumbnail.jpg").read_bytes()
+        assert picture.startswith(b"\xff\xd8")
+        assert picture.endswith(b"\xff\xd9")
     else:
         assert "thumbnail was left out" in output
         assert "make examples" in output
