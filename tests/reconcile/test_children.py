@@ -7,7 +7,8 @@ import pytest
 
 from funclet.api.function import Function
 from funclet.api.rules import parse
-from funclet.kube.port import Change, ConflictError, NotFoundError, Object
+from funclet.kube.cluster_port import ForbiddenError
+from funclet.kube.port import Change, ConflictError, KubeError, NotFoundError, Object
 from funclet.plan import reasons
 from funclet.plan.children import Children
 from funclet.plan.deployment import at_zero, deployment_manifest
@@ -37,6 +38,7 @@ class NoKube:
     def __init__(self) -> None:
         self.stranger: Object | None = None
         self.reads = 0
+        self.error: KubeError = ConflictError("it exists")
 
     async def get(self, key: Key) -> Object:
         self.reads += 1
@@ -45,7 +47,9 @@ class NoKube:
         return self.stranger
 
     async def create(self, manifest: Any, *, manager: str) -> Object:
-        raise ConflictError(f"{manifest['metadata']['name']} exists, says {manager}")
+        assert manifest["metadata"]["name"]
+        assert manager == "funclet-create"
+        raise self.error
 
 
 class Namespace:
@@ -219,6 +223,30 @@ async def test_what_stands_in_nobodys_way_any_more_is_not_read_again(namespace: 
     namespace.keeper.plan(about, [], serving=None, current=None, informer=namespace.informer, now=NOW)
     await namespace.keeper.look_again(owner)
     assert namespace.kube.reads == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ForbiddenError('deployments.apps "x" is forbidden: exceeded quota: q'), reasons.QUOTA_EXCEEDED),
+        (KubeError("failed calling webhook"), reasons.WRITE_REFUSED),
+    ],
+    ids=["a quota", "a webhook that is down"],
+)
+async def test_a_child_that_cannot_be_made_is_told_by_the_next_look(
+    namespace: Namespace, error: KubeError, reason: str
+) -> None:
+    namespace.kube.error = error
+    about, key = namespace.function, namespace.new.key
+    namespace.remove(Key("Deployment", "default", key))
+    manifest = deployment_manifest(about, key, template(namespace.new))
+    assert await namespace.keeper.create(manifest) == 0.5
+    namespace.status["wanted"] = {key: "1"}
+    namespace.keeper.plan(
+        namespace.function, [namespace.new], serving=None, current=None, informer=namespace.informer, now=NOW
+    )
+    assert namespace.look() == ("old", reason)
+    assert await namespace.keeper.create(manifest) == 30.0
 
 
 def test_that_no_node_had_room_is_doubted_after_a_while(namespace: Namespace) -> None:

@@ -84,6 +84,7 @@ class Reflector:
 
     async def run(self, listed: Callable[[], Awaitable[None]]) -> None:
         """Call `listed` once all that exists has been told. Raises KubeError when the API is away."""
+        # One that is refused each time, and tried again, is at work: a new start of the process would change nothing.
         self._say()
         version = await self._list()
         await listed()

@@ -67,8 +67,9 @@ class RefusedWrites:
     def keep(self, owner: Object, found: Refusals, tried: Collection[Key]) -> float | None:
         """Remember what a look at an object found, of which `tried` is new; gives the seconds until the next try."""
         now, before = asyncio.get_running_loop().time(), self._tried(owner)
+        # All may have been forgotten during the look.
         kept = {
-            key: _again(each, before.get(key), now) if key in tried else before[key]
+            key: _again(each, before.get(key), now) if key in tried or key not in before else before[key]
             for key, each in found.items()
         }
         if not kept:
