@@ -19,6 +19,7 @@ class Lease:
     def __init__(self) -> None:
         self.held = False
         self.came = asyncio.Event()
+        self.terms = 0
 
     def holds(self, _max_age: float) -> bool:
         return self.held
@@ -26,7 +27,8 @@ class Lease:
     async def acquired(self) -> None:
         await self.came.wait()
 
-    def give(self) -> None:
+    def give(self, *, anew: bool = True) -> None:
+        self.terms += anew
         self.held = True
         self.came.set()
 
@@ -71,6 +73,12 @@ async def test_everything_is_looked_at_between_the_lease_and_the_first_write(
     lease.take()
     await until(lambda: not operator._leads.is_set())
     lists.may_answer.clear()
+    # It was renewed late, and had nobody else meanwhile.
+    lease.give(anew=False)
+    await until(operator._leads.is_set)
+    assert lists.asked == seen
+    lease.take()
+    await until(lambda: not operator._leads.is_set())
     lease.give()
     await until(lambda: lists.asked > seen)
     assert not operator._leads.is_set()

@@ -104,6 +104,29 @@ async def test_while_the_api_server_is_away_it_is_held_no_longer_and_got_back_af
     assert leader.holds(1)
 
 
+async def test_a_term_begins_where_somebody_else_may_have_written(kube: ClusterKube, namespace: str) -> None:
+    clock = Clock()
+    first, second = contender(kube, namespace, "a", clock), contender(kube, namespace, "b", clock)
+    assert first.terms == 0
+    await first.attempt()
+    assert first.terms == 1
+    # Renewed, and renewed late, but had by nobody else.
+    await first.attempt()
+    clock.time += 10 * DURATION
+    await first.attempt()
+    assert first.terms == 1
+    await first.release()
+    await second.attempt()
+    assert second.terms == 1
+    await second.release()
+    await first.attempt()
+    assert first.terms == 2
+    # The same pod after a restart knows nothing of what it did in its last life.
+    reborn = contender(kube, namespace, "a", clock)
+    await reborn.attempt()
+    assert reborn.terms == 1
+
+
 async def test_one_that_gives_it_up_is_succeeded_at_once(kube: ClusterKube, namespace: str) -> None:
     clock = Clock()
     leader, heir = contender(kube, namespace, "a", clock), contender(kube, namespace, "b", clock)

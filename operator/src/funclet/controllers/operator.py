@@ -50,6 +50,8 @@ class Operator:
         self._kube = kube
         self._stopping = asyncio.Event()
         self._leads = asyncio.Event()
+        #: in which term of leading everything was looked at
+        self._looked_in = 0
         #: something may have changed that nobody was told of
         self._missed = asyncio.Event()
         self._lease = f"{settings.release}-operator"
@@ -123,11 +125,17 @@ class Operator:
             await asyncio.sleep(_LEASE_LOOK)
 
     async def _begin_to_lead(self) -> None:
-        """See what the one before wrote, of which the watches may not have told yet."""
-        await self._look()
-        if self._leadership.holds(FRESH):
-            _log.info("leading", lease=self._lease)
+        """See what the one before wrote, of which the watches may not have told yet.
+
+        Where the Lease was only renewed late, nobody wrote meanwhile.
+        """
+        term = self._leadership.terms
+        if term != self._looked_in:
+            await self._look()
             self._reconciler.forget()
+        if self._leadership.holds(FRESH) and self._leadership.terms == term:
+            _log.info("leading", lease=self._lease)
+            self._looked_in = term
             self._leads.set()
 
     async def _look_again_and_again(self) -> None:

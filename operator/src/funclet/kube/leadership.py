@@ -48,6 +48,14 @@ class Leadership:
         #: when the last renewal that succeeded was begun
         self._renewed: float | None = None
         self._acquired = asyncio.Event()
+        self._terms = 0
+        #: whether somebody else may have held it since this one did
+        self._interrupted = True
+
+    @property
+    def terms(self) -> int:
+        """Count how often the Lease came from somebody else, or from nobody: others may have written before."""
+        return self._terms
 
     def holds(self, max_age: float) -> bool:
         """Tell whether the Lease was renewed within so many seconds, which must be fewer than it lasts."""
@@ -84,13 +92,21 @@ class Leadership:
         except NotFoundError:
             return await self._create()
         seen = self._sightings.see(lease, self._clock())
+        # It stays so until a write is known to have succeeded: one that was never heard of may have taken it over.
+        self._interrupted |= seen.holder != self._identity
         if seen.holder != self._identity and seen.runs(self._clock()):
             return False
         # Where somebody wrote it since, as ConflictError tells, nothing is known of who holds it.
         await self._write(lease, self._identity, self._duration)
+        self._begin_term()
         return True
 
+    def _begin_term(self) -> None:
+        self._terms += self._interrupted
+        self._interrupted = False
+
     async def _create(self) -> bool:
+        self._interrupted = True
         manifest = lease_manifest(
             self._key, self._identity, seconds=self._duration, now=self._now(), labels=self._labels
         )
@@ -98,6 +114,7 @@ class Leadership:
             await self._kube.create(manifest, manager=_MANAGER)
         except ConflictError:
             return False
+        self._begin_term()
         return True
 
     async def _write(self, lease: Object, holder: str, seconds: float) -> None:
