@@ -216,7 +216,7 @@ class GatewayConnection(Stream):
             self._host.withdraw(call.token)
 
     def _advance(self) -> None:
-        while self.open and not self._running:
+        while self.open and not self._running and not self.congested:
             if self._head is not None:
                 body = self._reader.body()
                 if body is None:

@@ -11,26 +11,37 @@ if TYPE_CHECKING:
     from funclet.supervisor.loop import Loop
 
 _PIECE = 65_000
+#: what may queue behind something that is being sent, in bytes, before nothing more is taken in
+_QUEUE_LIMIT = 64 * 1024
 _NOTHING = memoryview(b"")
 
 
 class Stream:
-    """One non-blocking stream socket. Subclasses say what `received` and `closed` mean."""
+    """One non-blocking stream socket. Subclasses say what `received` and `closed` mean.
+
+    A peer that asks and does not take the answers is not read from until it does. What it is sent first may
+    be of any length, such as an event; only what queues behind that counts.
+    """
 
     def __init__(self, loop: Loop, sock: socket) -> None:
         self._loop = loop
         self._socket = sock
         self._descriptor = sock.fileno()
         self._unsent = _NOTHING
+        #: what follows `_unsent`: joined once that is sent, so that no byte is copied for each answer
+        self._queue: list[bytes] = []
+        self._queued = 0
         self._closing = False
         self._paused = False
+        #: whether so much has queued that what was received is to wait
+        self.congested = False
         #: when something last went in or out
         self.active_at = loop.now
         self.open = True
         loop.register(self._descriptor, self._ready, EPOLLIN | EPOLLRDHUP)
 
     def received(self, data: bytes) -> None:
-        """Take what came in."""
+        """Take what came in; nothing, where what was received before may go on."""
         raise NotImplementedError
 
     def closed(self) -> None:
@@ -47,7 +58,7 @@ class Stream:
         if not self.open:
             return False
         if self._unsent:
-            self._unsent = memoryview(bytes(self._unsent) + data)
+            self._enqueue(data)
             return True
         try:
             sent = self._socket.send(data)
@@ -71,8 +82,9 @@ class Stream:
 
     def pause(self) -> None:
         """Stop reading: the peer waits."""
-        self._paused = True
-        self._watch()
+        if not self._paused:
+            self._paused = True
+            self._watch()
 
     def resume(self) -> None:
         """Read again."""
@@ -89,7 +101,9 @@ class Stream:
             self.closed()
 
     def read(self) -> bool:
-        """Read once. False if there was nothing, or the connection is gone."""
+        """Read once. False if there was nothing, or nothing more is to be read."""
+        if self._closing:
+            return False
         try:
             data = self._socket.recv(_PIECE)
         except BlockingIOError:
@@ -108,7 +122,7 @@ class Stream:
             self.active_at = self._loop.now
             self._send_on()
         if events & ~EPOLLOUT and self.open:
-            if self._closing or self._paused:
+            if self._closing or self._paused or self.congested:
                 # Not reading, and yet woken: the peer is gone.
                 self.close()
             else:
@@ -124,15 +138,31 @@ class Stream:
             return
         self._unsent = self._unsent[sent:]
         if not self._unsent:
-            self._unsent = _NOTHING
-            if self._closing:
-                self.close()
-            else:
-                self._watch()
+            self._sent()
+
+    def _enqueue(self, data: bytes) -> None:
+        self._queue.append(data)
+        self._queued += len(data)
+        if self._queued > _QUEUE_LIMIT and not self.congested:
+            self.congested = True
+            self._watch()
+
+    def _sent(self) -> None:
+        """Go on with what queued, or with reading."""
+        self._unsent = memoryview(b"".join(self._queue))
+        self._queue.clear()
+        self._queued = 0
+        if self._closing and not self._unsent:
+            self.close()
+            return
+        was_congested, self.congested = self.congested, False
+        self._watch()
+        if was_congested and not self._closing:
+            self.received(b"")
 
     def _watch(self) -> None:
         if self.open:
             events = EPOLLOUT if self._unsent else 0
-            if not (self._paused or self._closing):
+            if not (self._paused or self._closing or self.congested):
                 events |= EPOLLIN | EPOLLRDHUP
             self._loop.modify(self._descriptor, events)
