@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -242,3 +244,181 @@ def test_a_runtime_that_does_not_read_its_event_is_ended_at_the_timeout(function
     supervisor.wait_until_ready()
     assert supervisor.invoke("x" * 6_000_000).json["errorType"] == "Sandbox.Timedout"
     wait_for(lambda: supervisor.invoke("post(me, '3')").outcome == "ok")
+
+
+TWICE_IN_PYTHON = """
+import http.client, os
+def handler(event, context):
+    if event == "twice":
+        api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+        api.request("POST", f"/2018-06-01/runtime/invocation/{context.aws_request_id}/response", '"first"')
+        api.getresponse().read()
+    return event
+"""
+TWICE_IN_NODEJS = """
+export async function handler(event, context) {
+  const route = `/2018-06-01/runtime/invocation/${context.awsRequestId}/response`;
+  if (event === "twice") {
+    await (await fetch(`http://${process.env.AWS_LAMBDA_RUNTIME_API}${route}`, { method: "POST", body: '"first"' })).text();
+  }
+  return event;
+}
+"""
+
+
+@pytest.mark.parametrize("language", ["python", "nodejs"])
+def test_a_function_that_answers_on_its_own_as_well_takes_no_other_event_along(
+    functions: Functions, language: str
+) -> None:
+    if language == "python":
+        supervisor = functions.python(TWICE_IN_PYTHON)
+    else:
+        supervisor = functions.nodejs(TWICE_IN_NODEJS, "index.mjs")
+    with supervisor.gateway() as gateway:
+        for number in range(10):
+            assert gateway.invoke(b'"twice"').json == "first"
+            # Once before the client has answered as well, and once after that.
+            time.sleep(number % 2 * 0.02)
+            answer = gateway.invoke(b"%d" % number)
+            assert (answer.outcome, answer.json) == ("ok", number)
+
+
+def test_what_stands_behind_a_refused_answer_is_dropped_with_the_connection(supervisor: Supervisor) -> None:
+    code = (
+        "both = raw(f'POST {BASE}invocation/x/response HTTP/1.1\\r\\nContent-Length: 1\\r\\n\\r\\n1'\n"
+        "    f'GET {BASE}invocation/next HTTP/1.1\\r\\n\\r\\n'.encode())\n"
+        "got = b''\n"
+        "while piece := both.recv(999): got += piece\n"
+        "notes.append(got.decode()); post(me)"
+    )
+    supervisor.invoke(code)
+    [told] = supervisor.invoke("notes").json
+    assert told.startswith("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n")
+    assert told.count("HTTP/1.1") == 1
+
+
+FLOOD = """
+import http.client, os, socket, sys, threading
+host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+BASE = "/2018-06-01/runtime/"
+kept = []
+def send(text):
+    connection = socket.create_connection((host, int(port)))
+    connection.settimeout(2)
+    kept.append(connection)
+    try:
+        connection.sendall(text)
+    except OSError:
+        pass
+def flood(text, count=60):
+    threads = [threading.Thread(target=send, args=(text,)) for _ in range(count)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+"""
+SERVE = """
+api = http.client.HTTPConnection(host, int(port))
+while True:
+    api.request("GET", BASE + "invocation/next")
+    answer = api.getresponse()
+    event = answer.read()
+    api.request("POST", f"{BASE}invocation/{answer.headers['lambda-runtime-aws-request-id']}/response", event)
+    api.getresponse().read()
+"""
+
+
+def peak_of(supervisor: Supervisor) -> int:
+    """The most memory that a supervisor has had, in bytes."""
+    status = Path(f"/proc/{supervisor.pid}/status").read_text()
+    [peak] = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
+    return peak << 10
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        "flood(f'POST {BASE}init/error HTTP/1.1\\r\\nContent-Length: 6291556\\r\\n\\r\\n'.encode() + b'x' * 6291555)",
+        "flood(b'GET / HTTP/1.1\\r\\nx: ' + b'x' * 1048576)",
+        "flood(b'GET / HTTP/1.1\\r\\nx: ' + b'x' * 1048576 + b'\\r\\n\\r\\n')",
+        "flood(b'POST / HTTP/1.1\\r\\ncontent-length: 9\\r\\nx: ' + b'x' * 1048576 + b'\\r\\n\\r\\n')",
+        "flood(b'POST / HTTP/1.1\\r\\ncontent-length: 9\\r\\n' + b''.join(b'%x:\\r\\n' % n for n in range(140000)) + b'\\r\\n')",
+        "flood(b'POST / HTTP/1.1\\r\\ntransfer-encoding: chunked\\r\\n\\r\\n0\\r\\nx: ' + b'x' * 1048576)",
+        "flood(b'GET /2018-06-01/ping HTTP/1.1\\r\\n\\r\\n' * 200_000, count=10)",
+    ],
+    ids=["init errors", "open heads", "whole heads", "heads of bodies", "many lines", "trailers", "pings"],
+)
+def test_no_runtime_process_makes_the_supervisor_grow(functions: Functions, flood: str) -> None:
+    code = FLOOD + flood.replace("\\\\", "\\") + SERVE
+    supervisor = functions.command(
+        [sys.executable, "-I", "app.py"], {"app.py": code}, memory_mb=1024, init_timeout_ms=60_000
+    )
+    assert supervisor.invoke(5).json == 5
+    # It starts with 15 MB; without bounds it came to 380.
+    assert peak_of(supervisor) < 80 << 20
+
+
+def test_one_init_error_is_told_at_a_time_and_one_that_broke_off_may_be_told_again(
+    functions: Functions,
+) -> None:
+    code = f"""{FLOOD}
+def told(): return http.client.HTTPConnection(host, int(port))
+half = f"POST {{BASE}}init/error HTTP/1.1\\r\\nContent-Length: 9\\r\\n\\r\\nabc".encode()
+send(half)
+api = told()
+api.request("POST", BASE + "init/error", '{{"errorMessage": "second"}}')
+assert api.getresponse().status == 403
+kept.pop().close()
+while True:
+    api = told()
+    api.request("POST", BASE + "init/error", '{{"errorMessage": "third"}}')
+    if api.getresponse().status == 202: break
+"""
+    supervisor = functions.command([sys.executable, "-I", "app.py"], {"app.py": code})
+    assert supervisor.invoke().json == {"errorMessage": "third"}
+
+
+def test_an_init_error_that_breaks_off_does_not_end_the_second_try(functions: Functions) -> None:
+    code = f"""
+import time
+if not os.path.exists("tried"):
+    open("tried", "w").close()
+    send(f"POST {{BASE}}init/error HTTP/1.1\\r\\nContent-Length: 9\\r\\n\\r\\nabc".encode())
+    os._exit(1)
+time.sleep(0.5)
+{SERVE}"""
+    supervisor = functions.command([sys.executable, "-I", "app.py"], {"app.py": FLOOD + code})
+    answer = supervisor.invoke(7)
+    assert (answer.outcome, answer.body) == ("ok", b"7")
+    assert len(supervisor.lines("INIT_START")) == 2
+
+
+def test_whoever_asks_without_reading_moves_no_deadline(functions: Functions) -> None:
+    supervisor = functions.command(
+        [sys.executable, "-I", "client.py"], {"client.py": CLIENT}, timeout_ms=1000
+    )
+    supervisor.wait_until_ready()
+    began = time.monotonic()
+    code = (
+        "kept = [raw(b'') for _ in range(30)]\n"
+        "for each in kept: each.setblocking(False)\n"
+        "while True:\n"
+        "    for each in kept:\n"
+        "        try: each.send(f'GET {BASE}invocation/next HTTP/1.1\\r\\n\\r\\n'.encode() * 500)\n"
+        "        except BlockingIOError: pass\n"
+    )
+    assert supervisor.invoke(code).json["errorType"] == "Sandbox.Timedout"
+    assert time.monotonic() - began < 2
+    assert supervisor.invoke("post(me, '2')").json == 2
+
+
+def test_whoever_reads_late_gets_all_its_answers(supervisor: Supervisor) -> None:
+    code = (
+        "kept = raw(b'')\n"
+        "asking = threading.Thread(target=kept.sendall, args=(b'GET /2018-06-01/ping HTTP/1.1\\r\\n\\r\\n' * 20_000,))\n"
+        "asking.start()\n"
+        "time.sleep(0.2)\n"
+        "got = bytearray()\n"
+        "while got.count(b'pong') < 20_000: got += kept.recv(1 << 20)\n"
+        "asking.join()\n"
+        "post(me, str(got.count(b'pong')))"
+    )
+    assert supervisor.invoke(code).json == 20_000

@@ -171,10 +171,14 @@ class Instance:
 
     def answer_broke(self) -> None:
         """The answer will never be whole; if the process ended, its end says more."""
-        invocation = self._invocation
+        invocation, runtime = self._invocation, self._runtime
 
         def tell() -> None:
-            if invocation is self._invocation and invocation is not None:
+            if (
+                invocation is not None
+                and (invocation, runtime) == (self._invocation, self._runtime)
+                and invocation.phase is Phase.ANSWERING
+            ):
                 self._end_with(Fault("Runtime.TruncatedResponse", "Response was truncated"))
 
         self._loop.call_later(_GRACE, tell)
@@ -188,9 +192,16 @@ class Instance:
 
     def init_error_begins(self) -> bytes | None:
         """The runtime is about to say that it cannot start."""
-        if self._runtime is None or self._runtime.ready or self._init_fault is not None:
+        runtime = self._runtime
+        if runtime is None or runtime.ready or runtime.giving_up or self._init_fault is not None:
             return forbidden("Ready", "InitError")
+        runtime.giving_up = True
         return None
+
+    def init_error_broke(self) -> None:
+        """It was not said whole: it may be said again, and the end of the process says more."""
+        if self._runtime is not None:
+            self._runtime.giving_up = False
 
     def init_failed(self, head: Head, body: Body) -> None:
         """It has said why; it exits by itself, or is ended."""

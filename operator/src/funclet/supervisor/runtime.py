@@ -70,6 +70,8 @@ class Runtime:
         self.ready = False
         #: how long that took; None once it was told
         self.init_us: int | None = None
+        #: whether it is saying why it cannot start
+        self.giving_up = False
         #: how many events it was given
         self.served = 0
         self.ending = False

@@ -29,13 +29,16 @@ if TYPE_CHECKING:
             """An answer to this invocation begins to arrive."""
 
         def answer_broke(self) -> None:
-            """It will never be whole."""
+            """The answer will never be whole."""
 
         def answered(self, verb: bytes, head: Head, body: Body) -> None:
             """It is whole, or longer than allowed."""
 
         def init_error_begins(self) -> bytes | None:
             """The runtime is about to say that it cannot start."""
+
+        def init_error_broke(self) -> None:
+            """It will never be said whole."""
 
         def init_failed(self, head: Head, body: Body) -> None:
             """It has said why."""
@@ -45,9 +48,13 @@ CONNECTION_LIMIT = 64
 #: awslambdaric puts up to 1 MB of trace into a header of its errors
 HEAD_LIMIT = (1 << 20) + 64 * 1024
 _PENDING_LIMIT = 64 * 1024
+#: what all connections of a process together may have kept here, its one answer under way aside, in bytes
+KEPT_LIMIT = 4 << 20
 #: what is read of a connection whose process has ended: the longest answer, and more
 _LAST_READS = 200
 
+#: stands for the head of a request that is refused
+_REFUSED = Head(b"", b"", {}, 0, keep_alive=True)
 _VERSION = b"/2018-06-01/"
 _NEXT = b"/2018-06-01/runtime/invocation/next"
 _INVOCATION = b"/2018-06-01/runtime/invocation/"
@@ -75,6 +82,11 @@ NOT_FOUND = refusal(b"404 Not Found", "NotFound", "No such route")
 PONG = answer(b"200 OK", b"pong", b"Content-Type: text/plain\r\n")
 
 
+def last(said: bytes) -> bytes:
+    """Return an answer as one after which the connection ends."""
+    return said.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+
+
 def forbidden(state: str, wanted: str) -> bytes:
     """Return the answer to a request that does not fit the order of things."""
     return refusal(
@@ -92,6 +104,10 @@ class RuntimeApi:
         self._host = host
         self._listener = Listener(loop, loopback(), self._accepted)
         self._connections: set[RuntimeConnection] = set()
+        #: who was sent an event, and had not taken all of it at once
+        self._slow: RuntimeConnection | None = None
+        #: how many bytes are kept for all connections, as far as they count
+        self.kept = 0
         self.address = f"127.0.0.1:{self._listener.port}"
         mine, offered = socketpair()
         mine.setblocking(False)
@@ -118,6 +134,12 @@ class RuntimeApi:
         """Take note that a connection is gone."""
         self._connections.discard(connection)
 
+    def takes_slowly(self, connection: RuntimeConnection) -> None:
+        """Take note that an event is still on its way; an earlier one, if any, is of no use by now."""
+        slow, self._slow = self._slow, connection
+        if slow is not None and slow is not connection and slow.sending:
+            slow.close()
+
     def _accepted(self, sock: socket) -> None:
         if len(self._connections) >= CONNECTION_LIMIT:
             sock.close()
@@ -136,6 +158,8 @@ class RuntimeConnection(Stream):
         #: answers kept back because the event can go along with them
         self._held = b""
         self._waiting = False
+        #: how many bytes are kept here, as they are counted
+        self._kept = 0
         #: the request whose body is on its way: its head, and its verb or the refusal that it will get
         self._head: Head | None = None
         self._verb = b""
@@ -146,28 +170,31 @@ class RuntimeConnection(Stream):
         try:
             self._reader.feed(data)
             self._advance()
+            if self._reader.kept != self._kept:
+                self._count()
         except WireError as error:
             self._break_off(error)
 
     def closed(self) -> None:
         """Take note that the connection is gone."""
         self._api.forget(self)
-        if self._head is not None and self._refusal is None:
-            self._head = None
-            self._host.answer_broke()
+        self._forget_the_rest()
+        self._give_up_request()
 
     def deliver(self, event: bytes) -> bool:
         """Send the event that was waited for. False if the connection is gone."""
         self._waiting = False
         held, self._held = self._held, b""
         delivered = self.send(held + event)
+        if self.sending:
+            self._api.takes_slowly(self)
         self.resume()
         if delivered and self._reader.buffered:
             self.received(b"")
         return delivered
 
     def _advance(self) -> None:
-        while self.open and not self._waiting:
+        while self.open and not self._waiting and not self.congested:
             if self._head is not None:
                 body = self._reader.body()
                 if body is None:
@@ -184,6 +211,30 @@ class RuntimeConnection(Stream):
         elif self._held:
             self._say(b"")
 
+    def _count(self) -> None:
+        """Count what is kept; more than all connections may is refused to whom it comes from."""
+        # The one answer that is under way has a limit of its own.
+        kept = 0 if self._head is not None and self._refusal is None else self._reader.kept
+        self._api.kept += kept - self._kept
+        self._kept = kept
+        if self._api.kept > KEPT_LIMIT:
+            raise WireError("too much is on its way at once", 431)
+
+    def _forget_the_rest(self) -> None:
+        """Drop what came and is not to be looked at."""
+        self._api.kept -= self._kept
+        self._kept = 0
+        self._reader = Reader(HEAD_LIMIT)
+
+    def _give_up_request(self) -> None:
+        """Tell the instance, where something that it agreed to will not be whole."""
+        agreed = self._head is not None and self._refusal is None
+        self._head = None
+        if agreed and self._verb:
+            self._host.answer_broke()
+        elif agreed:
+            self._host.init_error_broke()
+
     def _begin(self, head: Head) -> None:
         if head.target == _NEXT and head.method == b"GET" and not head.length:
             self._waiting = True
@@ -193,18 +244,20 @@ class RuntimeConnection(Stream):
                 self._say(refused)
             return
         self._refusal = self._judge(head)
-        self._head = head
+        # Of what is refused nothing is kept, its head included.
+        self._head = head if self._refusal is None else _REFUSED
         self._reader.expect(head, RESPONSE_LIMIT if self._refusal is None else 0)
 
     def _judge(self, head: Head) -> bytes | None:
         """Decide by the head alone what will become of a request that may have a body."""
+        self._verb = b""
         if head.method == b"POST":
             if head.target.startswith(_INVOCATION):
-                request_id, _, self._verb = head.target[len(_INVOCATION) :].partition(b"/")
-                if self._verb in {b"response", b"error"}:
+                request_id, _, verb = head.target[len(_INVOCATION) :].partition(b"/")
+                if verb in {b"response", b"error"}:
+                    self._verb = verb
                     return self._host.answer_begins(request_id)
             elif head.target == _INIT_ERROR:
-                self._verb = b""
                 return self._host.init_error_begins()
         elif head.method == b"GET" and head.target == _VERSION + b"ping":
             return PONG
@@ -213,7 +266,11 @@ class RuntimeConnection(Stream):
     def _finish(self, head: Head, body: Body) -> None:
         self._head = None
         if self._refusal is not None:
-            self._say(self._refusal)
+            if self._verb:
+                # A client may have asked for the next event in the same breath: refused, it takes no event along.
+                self._say_last(last(self._refusal))
+            else:
+                self._say(self._refusal)
             return
         if self._verb and body.overflow:
             self._say(TOO_LARGE)
@@ -230,15 +287,13 @@ class RuntimeConnection(Stream):
         held, self._held = self._held, b""
         self.send(held + text)
 
-    def _break_off(self, error: WireError) -> None:
-        broke = self._head is not None and self._refusal is None
-        self._head = None
-        self._waiting = False
-        self._say(
-            answer(
-                b"%d Bad Request" % error.status, payload("BadRequest", str(error)), b"Connection: close\r\n"
-            )
-        )
+    def _say_last(self, text: bytes) -> None:
+        self._say(text)
+        self._forget_the_rest()
         self.close_after_sending()
-        if broke:
-            self._host.answer_broke()
+
+    def _break_off(self, error: WireError) -> None:
+        self._waiting = False
+        said = answer(b"%d Bad Request" % error.status, payload("BadRequest", str(error)), b"")
+        self._say_last(last(said))
+        self._give_up_request()

@@ -14,10 +14,14 @@ _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 _VISIBLE = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _HEX = b"0123456789abcdefABCDEF"
 _LONGEST_LENGTH = 15
+#: how many header lines a head may have
+_MOST_LINES = 256
 _TOLD_ONCE = {b"content-length", b"transfer-encoding"}
 #: names that were checked before: the same few come with every request
 _names: dict[bytes, bytes] = {}
 _NAMES_KEPT, _NAME_KEPT = 128, 64
+#: how long a head may be that is kept until the next one
+_BLOCK_KEPT = 4096
 
 
 #: stands for no head yet
@@ -74,6 +78,8 @@ def parse_head(block: bytes) -> Head:
 
 
 def _only_whole_lines(block: bytes, lines: int) -> None:
+    if lines > _MOST_LINES:
+        raise WireError("too many header lines", 431)
     if block.translate(None, _VISIBLE) != b"\r\n" * (lines - 1):
         raise WireError("a control character in the head")
 
@@ -122,6 +128,11 @@ class _CountedBody:
         self._overflow = length > limit
         self._data = bytearray()
 
+    @property
+    def kept(self) -> int:
+        """How many bytes are kept."""
+        return len(self._data)
+
     def feed(self, data: bytes) -> bytes | None:
         """Take what belongs to the body. Returns what follows it, None if it is not yet whole."""
         mine = data if len(data) <= self._left else data[: self._left]
@@ -149,6 +160,11 @@ class _ChunkedBody:
         self._step = self._size_line
         self._trailers: dict[bytes, bytes] = {}
         self._done = False
+
+    @property
+    def kept(self) -> int:
+        """As _CountedBody.kept."""
+        return len(self._data) + len(self._rest)
 
     def feed(self, data: bytes) -> bytes | None:
         """As _CountedBody.feed. Raises WireError."""
@@ -255,6 +271,11 @@ class Reader:
         """How many bytes wait that belong to no request yet asked for."""
         return len(self._rest)
 
+    @property
+    def kept(self) -> int:
+        """How many bytes wait, those of a body under way among them."""
+        return len(self._rest) if self._body is None else self._body.kept
+
     def head(self) -> Head | None:
         """Return the next request's head, None if it is not yet whole. Raises WireError."""
         end = self._rest.find(b"\r\n\r\n", self._searched)
@@ -267,7 +288,7 @@ class Reader:
             raise WireError("the head is too long", 431)
         block = self._rest[:end]
         head = self._last if block == self._last_block else parse_head(block)
-        if not head.length:
+        if not head.length and end <= _BLOCK_KEPT:
             # A runtime asks for each event in the same words.
             self._last, self._last_block = head, block
         self._rest = self._rest[end + 4 :]
