@@ -35,27 +35,63 @@ def test_a_token_starts_once() -> None:
 def test_what_was_withdrawn_never_runs() -> None:
     fence = Fence()
     fence.admit(b"a", 0.0)
-    fence.withdraw(b"a")
+    fence.withdraw(b"a", 0.0)
     assert fence.ask(b"a", 0.0) == "refused"
     assert not fence.admit(b"a", 0.0)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["admit", "ask"]), st.integers(0, 60)), max_size=200))
-def test_with_little_memory_it_errs_towards_started(steps: list[tuple[str, int]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["admit", "ask", "withdraw"]),
+            st.integers(0, 60),
+            st.sampled_from([0.0, 0.0, 0.0, 1.0, module.HORIZON / 2, module.HORIZON]),
+        ),
+        max_size=200,
+    )
+)
+def test_with_little_memory_it_errs_towards_started(steps: list[tuple[str, int, float]]) -> None:
     kept, module.GENERATION = module.GENERATION, 4
     try:
-        fence, ran, told_refused = Fence(), set(), set()
-        for verb, number in steps:
+        fence, now = Fence(), 0.0
+        ran: dict[bytes, float] = {}
+        told_refused: dict[bytes, float] = {}
+        for verb, number, pause in steps:
+            now += pause
             token = b"%d" % number
             if verb == "ask":
-                if fence.ask(token, 1.0) == "refused":
-                    assert token not in ran
-                    told_refused.add(token)
-            elif fence.admit(token, 1.0):
-                assert token not in told_refused
-                ran.add(token)
+                if fence.ask(token, now) == "refused":
+                    assert now - ran.get(token, -module.HORIZON) >= module.HORIZON
+                    told_refused.setdefault(token, now)
+            elif fence.admit(token, now):
+                assert now - told_refused.pop(token, -module.HORIZON) >= module.HORIZON
+                if verb == "admit":
+                    ran[token] = now
+                else:
+                    fence.withdraw(token, now)
+            held = fence._started, fence._started_before, fence._refused
+            assert all(len(tokens) <= module.GENERATION for tokens in held)
     finally:
         module.GENERATION = kept
+
+
+def test_many_that_were_refused_do_not_fence_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GENERATION", 2)
+    fence = Fence()
+    assert [fence.ask(token, 0.0) for token in (b"a", b"b", b"c")] == ["refused", "refused", "started"]
+    assert fence.ask(b"c", module.HORIZON - 1) == "started"
+    assert fence.ask(b"c", module.HORIZON) == "refused"
+
+
+def test_what_was_withdrawn_without_room_is_as_if_it_had_never_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GENERATION", 2)
+    fence = Fence()
+    for token in (b"a", b"b", b"c"):
+        fence.admit(token, 0.0)
+        fence.withdraw(token, 0.0)
+    assert fence.ask(b"a", 0.0) == "refused"
+    assert fence.ask(b"c", 0.0) == "started"
+    assert fence.admit(b"c", 0.0)
 
 
 def test_what_had_to_be_forgotten_is_safe_to_ask_about_after_the_horizon(

@@ -102,8 +102,8 @@ class Instance:
         return None
 
     def withdraw(self, token: bytes) -> None:
-        """Give a reservation back: the event never came, and the call never will run."""
-        self._fence.withdraw(token)
+        """Give a reservation back: the event never came."""
+        self._fence.withdraw(token, self._loop.now)
         self._reserved = None
         self._end_if_drained()
 
