@@ -407,6 +407,63 @@ def test_killing_it_leaves_no_process_either(manifest: Path, state: Path) -> Non
         assert local.invoke("f").status == 200
 
 
+KILLS = """
+import os, time
+def daemon():
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.setsid()
+            os.write(write, b"%d" % os.getpid())
+            os.execvp("sleep", ["sleep", "600"])
+        os._exit(0)
+    os.wait()
+    return os.read(read, 20).decode()
+def handler(event, context):
+    if "file" in event:
+        with open(event["file"], "w") as file: file.write(" ".join(daemon() for _ in range(5)))
+        os.kill(os.getppid(), 9)
+        time.sleep(60)
+    return os.getppid()
+"""
+
+
+def test_a_function_that_kills_its_supervisor_is_told_and_leaves_no_process(
+    manifest: Path, state: Path
+) -> None:
+    manifest.write_text(function("f", KILLS, spec={"timeout": "30s"}))
+    with local_mode(manifest, state=state) as local:
+        before = local.invoke("f", {}).json
+        began = time.monotonic()
+        failed = local.invoke("f", {"file": str(state / "pids")})
+        assert time.monotonic() - began < 5
+        assert (failed.status, failed.headers["x-amz-function-error"]) == (200, "Unhandled")
+        daemons = {int(pid) for pid in (state / "pids").read_text().split()}
+        assert len(daemons) == 5
+        assert local.invoke("f", {}).json != before
+        until(lambda: gone(daemons), "the daemons are gone")
+        until(lambda: len(local.descendants()) == 2, "a supervisor and its process are all there is")
+        assert local.stop() == 0
+
+
+def test_each_version_has_a_folder_for_its_files_that_goes_with_it(manifest: Path, state: Path) -> None:
+    code = (
+        "import os, tempfile\ndef handler(event, context):\n"
+        "    folder = tempfile.gettempdir()\n"
+        "    open(f'{folder}/{context.function_version}', 'w').close()\n"
+        "    return [folder, sorted(os.listdir(folder))]\n"
+    )
+    manifest.write_text(function("f", code, spec={"publish": "Auto"}))
+    with local_mode(manifest, state=state) as local:
+        until(lambda: local.known("f:1"), "version 1 is there")
+        latest, one = (local.invoke(name).json for name in ("f", "f:1"))
+        assert latest[0] != one[0]
+        assert (latest[1], one[1]) == (["$LATEST"], ["1"])
+        assert local.stop() == 0
+    assert not any(Path(folder).exists() for folder, _ in (latest, one))
+
+
 def test_a_taken_port_says_who_to_ask(manifest: Path, state: Path) -> None:
     manifest.write_text(function("f"))
     with socket.create_server(("127.0.0.1", 0)) as taken:

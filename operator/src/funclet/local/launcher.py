@@ -20,6 +20,7 @@ from funclet import supervisor
 from funclet.api.values import parse_duration
 from funclet.gateway.ports import Instance, StartError, UnixAddress
 from funclet.local.code import CodeError, CodeFolders
+from funclet.local.orphans import Orphans
 from funclet.local.runtimes import CLIENTS, LocalRuntime
 from funclet.plan.environment import runtime_environment
 from funclet.plan.revision import Revision
@@ -45,7 +46,10 @@ class _Running:
 
 
 class ProcessStarter:
-    """Makes instances for the gateway; everything that it made is gone after `close`."""
+    """Makes instances for the gateway; everything that it made is gone after `close`.
+
+    No other child process may be started while there are instances: it would be taken for an orphan.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,9 @@ class ProcessStarter:
         self._sink = sink
         self._complain = complain
         self._running: dict[str, _Running] = {}
+        #: how many supervisors are being started, and may be there without being among those that run
+        self._starting = 0
+        self._orphans = Orphans()
         # Short, since a Unix socket's path may have 107 bytes; 0700, since whoever connects may invoke.
         self._folder = Path(tempfile.mkdtemp(prefix="funclet-"))
 
@@ -81,14 +88,16 @@ class ProcessStarter:
         folder = self._folder / identity
         (folder / "tmp").mkdir(parents=True)
         settings = self._settings(revision, runtime, code, stream, folder / "tmp")
+        self._starting += 1
         try:
             process = await _spawn(folder / "s", settings)
+            running = self._running[identity] = _Running(process, folder)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise StartError("ProcessNotStarted", f"no process could be started: {error.strerror}") from error
+        finally:
+            self._starting -= 1
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        running = _Running(process, folder)
-        self._running[identity] = running
         running.watcher = asyncio.create_task(self._watch(identity, revision, stream, ended))
         return Instance(identity, revision, UnixAddress(str(folder / "s")), ended)
 
@@ -117,6 +126,10 @@ class ProcessStarter:
         if watchers:
             await asyncio.wait(watchers)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _supervisors(self) -> set[int] | None:
+        """The processes of all supervisors; None while that is not known."""
+        return None if self._starting else {running.process.pid for running in self._running.values()}
 
     def _settings(
         self, revision: Revision, runtime: LocalRuntime, code: Path, stream: str, scratch: Path
@@ -154,6 +167,7 @@ class ProcessStarter:
             raise
         finally:
             status = await process.wait()
+            await self._orphans.end(self._supervisors)
             del self._running[identity]
             shutil.rmtree(running.folder, ignore_errors=True)
             if not ended.done():

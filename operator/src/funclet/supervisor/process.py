@@ -85,13 +85,14 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     queue = [pid]
     while queue:
-        children = _children(queue.pop())
-        found += children
-        queue += children
+        below = children(queue.pop())
+        found += below
+        queue += below
     return found
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """All children of `pid`, ended ones that nobody has collected among them."""
     found: list[int] = []
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - pathlib costs milliseconds of a cold start
