@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,3 +41,38 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "log").symlink_to("target")
     tell(b"error", str(tmp_path / "log"))
     assert (tmp_path / "target").read_text() == ""
+
+
+CANARY = "s3cret/canary"
+KEY = "-----BEGIN KEY-----\nMIIcanary'1\nMIIcanary\"2é\n-----END KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (f"no such password: {CANARY}", "E: no such password: ***"),
+        (f"{CANARY}{CANARY}", "E: ******"),
+        (repr({"DB_PASSWORD": CANARY}), "E: {'DB_PASSWORD': '***'}"),
+        (f"Could not parse {KEY}", "E: Could not parse ***"),
+        (repr(KEY), "E: '***'"),
+        (json.dumps(KEY), 'E: "***"'),
+        ("at MIIcanary'1", "E: at ***"),
+        ("\ud800", "E: ?"),
+        ("short and /tmp", "E: short and /tmp"),
+    ],
+)
+def test_what_the_function_was_given_by_reference_is_masked(tmp_path: Path, message: str, said: str) -> None:
+    file = tmp_path / "log"
+    file.touch()
+    payload = json.dumps({"errorType": "E", "errorMessage": message}).encode()
+    tell(payload, str(file), [CANARY, KEY, "/tmp", "", "canary"])  # noqa: S108 - a value that is no secret
+    assert file.read_text() == said
+    tell(message.encode(errors="replace"), str(file), [CANARY, KEY])
+    assert "canary" not in file.read_text()
+
+
+def test_a_secret_that_the_limit_cuts_is_masked_before(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.touch()
+    tell(b"x" * 2040 + CANARY.encode(), str(file), [CANARY])
+    assert file.read_text() == "x" * 2040 + "***"

@@ -20,6 +20,8 @@ from funclet.supervisor.sink import Sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from funclet.supervisor.pod import Pod
 
 _PARENT_CHECK = 5.0
@@ -30,8 +32,7 @@ def main(arguments: list[str]) -> int:
     parent = os.getppid()
     try:
         settings = parse(_read(arguments))
-        if settings.inherit_environment:
-            settings.environment = {**_inherited(), **settings.environment}
+        hidden = _inherit(settings) if settings.inherit_environment else []
         sock = listen(settings.listen)
         pod = _pod(settings) if settings.in_pod else None
     except (SettingsError, OSError, UnicodeDecodeError) as error:
@@ -61,7 +62,7 @@ def main(arguments: list[str]) -> int:
     if settings.parent_death:
         _watch_parent(loop, instance, parent)
     status = loop.run()
-    _leave_word(instance.init_error)
+    _leave_word(instance.init_error, hidden)
     log.finish()
     listener.close()
     if settings.listen.startswith("unix:"):
@@ -80,14 +81,17 @@ def _read(arguments: list[str]) -> str:
         return file.read().decode()
 
 
-def _inherited() -> dict[str, str]:
+def _inherit(settings: Settings) -> list[str]:
+    """Pass the own environment on; returns the values that it alone holds: what Secrets and ConfigMaps gave."""
     from funclet.supervisor.own_environment import passed_on  # noqa: PLC0415 - only a pod needs it
 
-    inherited = passed_on()
-    if "PATH" in inherited:
+    own = passed_on()
+    if "PATH" in own:
         # By this one, which the launcher hid like all others, the C library finds the runtime's command.
-        os.environ["PATH"] = inherited["PATH"]
-    return inherited
+        os.environ["PATH"] = own["PATH"]
+    hidden = [value for name, value in own.items() if name not in settings.environment]
+    settings.environment = {**own, **settings.environment}
+    return hidden
 
 
 def _pod(settings: Settings) -> Pod:
@@ -96,12 +100,12 @@ def _pod(settings: Settings) -> Pod:
     return Pod(settings)
 
 
-def _leave_word(error: bytes | None) -> None:
+def _leave_word(error: bytes | None, hidden: Sequence[str] = ()) -> None:
     """Have Kubernetes keep why this supervisor could not do its work."""
     if error is not None:
         from funclet.supervisor.termination import tell  # noqa: PLC0415 - only a failure needs it
 
-        tell(error)
+        tell(error, hidden=hidden)
 
 
 def _take_signals(loop: Loop, instance: Instance, settings: Settings, parent: int) -> None:
