@@ -110,6 +110,33 @@ def test_a_pod_without_rights_fetches_its_code_and_tells_the_gateways(start: Cal
     assert pod.end()[0] == 0
 
 
+def test_a_function_cannot_replace_its_code_for_the_next_process(start: Callable[..., Pod]) -> None:
+    """Anybody may write the folder, as in a pod, where it is a volume of root's (bad input 74)."""
+    code = """
+import os
+def handler(event, context):
+    if event == "mine": return event
+    if event == "add": open("json.py", "w").write("raise SystemExit(5)")
+    if event == "replace":
+        os.unlink("app.py")
+        open("app.py", "w").write("def handler(event, context): return 'theirs'")
+    os._exit(1)
+"""
+    content = archive({"app.py": code})
+    command = [sys.executable, "-m", "awslambdaric", "app.handler"]
+    with InternalPort(lambda _: (200, content)) as port:
+        pod = start(command, {}, read_only=python_image(), code=port.code(content, "/var/task"))
+        with pod.gateway() as gateway:
+            for event in (b'"mine"', b'"add"'):
+                gateway.invoke(event)
+                assert gateway.invoke(b'"mine"').json == "mine"
+            gateway.invoke(b'"replace"')
+            told = gateway.invoke(b'"mine"')
+        assert (told.outcome, told.json["errorType"]) == ("init-error", "CodeChanged")
+    assert pod.process.wait(20) == 3
+    assert pod.termination.read_text().startswith("CodeChanged: The function has changed its own code in ")
+
+
 def test_the_images_settings_of_loader_and_python_reach_the_function_and_not_the_supervisor(
     start: Callable[..., Pod],
 ) -> None:
@@ -235,6 +262,17 @@ def test_an_init_error_is_left_where_kubernetes_keeps_it(start: Callable[..., Po
         pod.termination.read_text()
         == "Runtime.InvalidEntrypoint: fork/exec /nowhere/bootstrap: no such file or directory"
     )
+
+
+def test_a_secret_that_the_function_was_given_is_not_left_there(start: Callable[..., Pod]) -> None:
+    secret = "canary-of-the-database"
+    code = "import os\nraise ValueError(os.environ['DB_PASSWORD'], os.environ['LAMBDA_TASK_ROOT'])"
+    command = [sys.executable, "-m", "awslambdaric", "app.handler"]
+    pod = start(command, {"app.py": code}, read_only=python_image(), environment={"DB_PASSWORD": secret})
+    with pod.gateway() as gateway:
+        assert secret in gateway.invoke().json["errorMessage"]
+    assert pod.process.wait(20) == 3
+    assert pod.termination.read_text() == "ValueError: ('***', '/var/task')"
 
 
 def test_settings_that_cannot_be_are_left_there_too(start: Callable[..., Pod]) -> None:

@@ -1,4 +1,4 @@
-"""A pod's code: fetched by its capability, verified, unpacked read-only, and only then run (bad inputs 41-46)."""
+"""A pod's code: fetched by its capability, verified, unpacked read-only, and only then run (bad inputs 41-46, 74)."""
 
 from __future__ import annotations
 
@@ -55,9 +55,11 @@ def test_the_code_cannot_be_changed_by_mistake_and_nothing_else_is_there(
     with InternalPort(lambda _: (200, ECHO)) as port:
         started(functions, port, tmp_path).wait_until_ready()
     found = {
-        str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")
+        str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode)
+        for path in (tmp_path, *tmp_path.rglob("*"))
     }
     assert {name: mode for name, mode in found.items() if "__pycache__" not in name} == {
+        ".": 0o555,
         "app.py": 0o444,
         "pkg": 0o555,
         "pkg/data.txt": 0o444,
@@ -217,3 +219,65 @@ def test_a_draining_supervisor_does_not_wait_for_its_code(functions: Functions, 
         assert supervisor.exit_status() == 0
         wait_for(lambda: not is_alive(child))
         gone.set()
+
+
+CHANGES = archive(
+    {
+        "app.py": "import os\ndef handler(event, context):\n    exec(event)\n    return 'mine'\n",
+        "pkg/data.txt": "x",
+    }
+)
+#: by the owner of everything in it
+REPLACE = (
+    "os.unlink('app.py'); open('app.py', 'w').write('def handler(event, context): return 1'); os._exit(1)"
+)
+ADD = (
+    "os.makedirs('json'); open('json/__init__.py', 'w').write('raise SystemExit(5)'); "
+    "os.makedirs('__pycache__', exist_ok=True); open('__pycache__/x.pyc', 'w').close(); os._exit(1)"
+)
+
+
+def test_code_that_the_function_has_changed_does_not_run_again(functions: Functions, tmp_path: Path) -> None:
+    with InternalPort(lambda _: (200, CHANGES)) as port:
+        supervisor = started(functions, port, tmp_path, CHANGES)
+        with supervisor.gateway() as gateway:
+            assert gateway.invoke(b'"pass"').json == "mine"
+            gateway.invoke(f'"{REPLACE}"'.encode())
+            told = gateway.invoke(b'"pass"')
+        assert len(port.came) == 1
+    assert (told.outcome, told.json["errorType"]) == ("init-error", "CodeChanged")
+    assert "has changed its own code" in told.json["errorMessage"]
+    assert supervisor.said("CodeChanged: The function has changed its own code")
+    assert supervisor.exit_status() == 3
+
+
+def test_whoever_asks_whether_changed_code_is_ready_is_told(functions: Functions, tmp_path: Path) -> None:
+    with InternalPort(lambda _: (200, CHANGES)) as port:
+        supervisor = started(functions, port, tmp_path, CHANGES)
+        with supervisor.gateway() as gateway:
+            gateway.invoke(f'"{REPLACE}"'.encode())
+            told = wait_for(lambda: answer if (answer := gateway.request("GET", "/ready")).outcome else None)
+    assert (told.status, told.json["errorType"]) == (503, "CodeChanged")
+
+
+def test_what_the_function_has_added_to_its_code_is_gone_when_it_starts_again(
+    functions: Functions, tmp_path: Path
+) -> None:
+    with InternalPort(lambda _: (200, CHANGES)) as port:
+        supervisor = started(functions, port, tmp_path, CHANGES)
+        for _ in range(2):
+            supervisor.invoke(ADD)
+            assert supervisor.invoke("pass").json == "mine"
+        assert len(port.came) == 1
+    assert not (tmp_path / "json").exists()
+
+
+def test_a_new_life_in_a_sealed_folder_begins_with_the_code_alone(
+    functions: Functions, tmp_path: Path
+) -> None:
+    with InternalPort(lambda _: (200, ECHO)) as port:
+        for _ in range(2):
+            supervisor = started(functions, port, tmp_path)
+            assert supervisor.invoke(5).json == 5
+            supervisor.terminate()
+            assert supervisor.exit_status() == 0

@@ -56,7 +56,7 @@ def test_into_a_folder_that_is_there_the_code_comes_read_only(tmp_path: Path) ->
     with path.open("rb") as opened:
         unpack_into(opened, str(folder))
     modes = {name: stat.S_IMODE((folder / name).stat().st_mode) for name in (".", "a", "a/b", "a/b/c", "d")}
-    assert modes == {".": 0o755, "a": 0o555, "a/b": 0o555, "a/b/c": 0o555, "d": 0o444}
+    assert modes == {".": 0o555, "a": 0o555, "a/b": 0o555, "a/b/c": 0o555, "d": 0o444}
 
 
 def test_into_a_folder_nothing_is_written_over(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import time
 
 from funclet.supervisor.digest import sha256
 from funclet.supervisor.http_client import Exchange, HttpError
+from funclet.supervisor.seal import seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class CodeError(Exception):
         self.error_type = error_type
 
 
-def fetch(source: CodeSource) -> None:
-    """Bring the code into its folder. Raises CodeError, after some tries."""
+def fetch(source: CodeSource) -> bytes:
+    """Bring the code into its folder. Returns its seal. Raises CodeError, after some tries."""
     # Opened and unlinked at once: whatever is checked is what is unpacked, and nothing of it is left.
     path = os.path.join(source.folder, f".funclet-{os.getpid()}")  # noqa: PTH118 - pathlib costs milliseconds of a cold start
     try:
@@ -46,6 +47,7 @@ def fetch(source: CodeSource) -> None:
         with open(descriptor, "w+b", 0) as archive:  # noqa: PTH123 - as above
             _download(source, archive)
             _unpack(source, archive)
+        return seal(source.folder)
     except OSError as error:
         raise CodeError("CodeUnavailable", f"{source.folder}: {os.strerror(error.errno or 0)}") from None
 
@@ -124,6 +126,9 @@ def _unpack(source: CodeSource, archive: BinaryIO) -> None:
 def _empty(folder: str) -> None:
     """Remove what an earlier life of this container left there; links are removed, not followed."""
     os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as above
+    # A volume is somebody else's, and anybody may write it.
+    if os.stat(folder).st_uid == os.getuid():  # noqa: PTH116 - as above
+        os.chmod(folder, 0o700)  # noqa: PTH101 - as above
     for path, folders, files, descriptor in os.fwalk(folder, topdown=False):
         if path != folder:
             os.fchmod(descriptor, 0o700)

@@ -235,6 +235,8 @@ class Instance:
             self._init_fault = error.fault
             self._start_again()
             return
+        if self.code is not None:
+            self.code.runs()
         self._arm(_BUSY_WATCH)
 
     def _code_came(self, fault: Fault | None) -> None:

@@ -88,12 +88,16 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> None:
 def unpack_into(archive: BinaryIO, folder: str, limits: Limits | None = None) -> None:
     """Unpack into a folder that exists and is empty, as its user may only read it. Raises as `unpack`.
 
-    Whoever owns the files can undo that; it keeps a function from changing its own code by mistake.
+    Whoever owns the files can undo that; it keeps a function from changing its own code by mistake. The folder
+    itself may be somebody else's, as a volume is.
     """
     _unpack(archive, Path(folder), limits or Limits(), sealed=True)
     for path, _, _ in os.walk(folder, topdown=False):
-        if path != folder:
+        try:
             os.chmod(path, _FOLDER & _SEALED)  # noqa: PTH101  # walk gives strings
+        except PermissionError:
+            if path != folder:
+                raise
 
 
 def check(archive: BinaryIO, limits: Limits | None = None) -> None:
