@@ -56,6 +56,14 @@ def test_a_function_runs_behind_the_invoke_api(manifest: Path, state: Path) -> N
         assert re.search(rf"REPORT RequestId: {request_id}\tDuration: .*\tInit Duration: ", answer.log)
 
 
+def test_an_answer_of_no_bytes_reaches_its_caller_as_such(manifest: Path, state: Path) -> None:
+    manifest.write_text(function("f", "def handler(event, context):\n    return b''\n"))
+    with local_mode(manifest, state=state) as local:
+        answer = local.invoke("f")
+        assert (answer.status, answer.body, answer.headers["content-length"]) == (200, b"", "0")
+        assert "x-amz-function-error" not in answer.headers
+
+
 def test_a_changed_manifest_is_taken_up_within_a_second_and_no_call_is_lost(
     manifest: Path, state: Path
 ) -> None:

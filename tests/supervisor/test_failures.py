@@ -1,8 +1,9 @@
-"""What happens when a handler fails, exits, hangs or takes too much (bad inputs 61 to 66, 72, 75)."""
+"""What happens when a handler fails, exits, hangs or takes too much (bad inputs 27, 61 to 66, 68, 72, 75)."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -207,6 +208,13 @@ def test_at_the_memory_limit_everything_is_ended_and_told(functions: Functions, 
     assert supervisor.invoke(OK).json[0] == 1
 
 
+def test_where_memory_runs_out_the_kernel_takes_the_function_first(functions: Functions) -> None:
+    supervisor = functions.python(CODE)
+    _, pid = supervisor.invoke(OK).json
+    own, runtime = (int(Path(f"/proc/{each}/oom_score_adj").read_text()) for each in (supervisor.pid, pid))
+    assert (runtime, own < 500) == (500, True)
+
+
 def test_memory_that_processes_share_counts_once(functions: Functions) -> None:
     supervisor = functions.python(CODE, memory_mb=128)
     shared = (
@@ -245,6 +253,11 @@ def test_an_answer_over_the_limit_is_an_error_and_the_process_lives(functions: F
     )
     assert supervisor.invoke(0).json == ""
     assert len(supervisor.lines("INIT_START")) == 1
+
+
+def test_an_answer_of_no_bytes_is_one(functions: Functions) -> None:
+    answer = functions.python("def handler(event, context): return b''").invoke()
+    assert (answer.outcome, answer.body, answer.headers["content-length"]) == ("ok", b"", "0")
 
 
 def test_what_cannot_be_json_is_a_marshal_error(functions: Functions) -> None:
@@ -310,3 +323,34 @@ def test_spoiling_the_runtime_connection_is_told_and_does_not_hang(functions: Fu
     assert answer.outcome == "error"
     assert answer.json["errorType"] == "Runtime.ExitError"
     assert supervisor.invoke(OK).json[0] == 1
+
+
+NODEJS = """
+const fs = require("node:fs");
+const isSocket = (fd) => { try { return fs.fstatSync(fd).isSocket(); } catch { return false; } };
+const api = () => Array.from({ length: 97 }, (_, n) => n + 3).find(isSocket);
+let count = 0;
+exports.handler = async (event) => {
+  count += 1;
+  if (event === "standard") for (const fd of [0, 1, 2]) fs.closeSync(fd);
+  if (event === "close") fs.closeSync(api());
+  if (event === "garbage") fs.writeSync(api(), "garbage\\r\\n\\r\\n");
+  return count;
+};
+"""
+
+
+def test_closing_the_standard_descriptors_harms_nothing_in_nodejs_either(functions: Functions) -> None:
+    supervisor = functions.nodejs(NODEJS)
+    assert [supervisor.invoke(event).json for event in ("standard", "", "")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("event", ["close", "garbage"])
+def test_spoiling_the_runtime_connection_is_told_in_nodejs_too(functions: Functions, event: str) -> None:
+    supervisor = functions.nodejs(NODEJS)
+    supervisor.wait_until_ready()
+    began = time.monotonic()
+    answer = supervisor.invoke(event)
+    assert time.monotonic() - began < 2
+    assert (answer.outcome, answer.json["errorType"]) == ("error", "Runtime.ExitError")
+    assert supervisor.invoke("").json == 1

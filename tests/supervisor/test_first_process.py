@@ -29,6 +29,10 @@ def orphan(seconds):
     os.wait()
 def handler(event, context):
     if event == "pids": return [os.getpid(), os.getppid()]
+    if event == "kill":
+        os.kill(1, 9)
+        subprocess.run([sys.executable, "-c", "import os; os.kill(1, 9); os.kill(-1, 0)"], check=True)
+        return "alive"
     orphan(event["orphan"])
     open("began", "w").close()
     while not os.path.exists("go"): time.sleep(0.01)
@@ -111,6 +115,17 @@ def test_at_the_timeout_it_ends_everybody_but_itself(functions: Functions, conta
     assert answer.json["errorType"] == "Sandbox.Timedout"
     assert supervisor.invoke("pids").json[1] == 1
     assert len(supervisor.descendants()) == 1
+
+
+def test_a_function_cannot_kill_the_first_process(functions: Functions, contained: list[str]) -> None:
+    """`kill -9 1` (bad input 62): the kernel lets nobody do that from within."""
+    supervisor = first(functions, contained)
+    before = supervisor.pid
+    with supervisor.gateway() as gateway:
+        for _ in range(3):
+            assert gateway.invoke(b'"kill"').json == "alive"
+        assert gateway.invoke(b'"pids"').json[1] == 1
+    assert supervisor.pid == before
 
 
 def test_it_serves_on_all_addresses_of_a_pod(functions: Functions, contained: list[str]) -> None:

@@ -76,6 +76,13 @@ def test_each_way_of_failing_is_tried_twice_and_told(
     assert (supervisor.folder / "starts").read_text() == "xx"
 
 
+def test_an_init_that_hangs_is_told_as_such_in_nodejs_too(functions: Functions) -> None:
+    supervisor = functions.nodejs("for (;;);", init_timeout_ms=300)
+    answer = supervisor.invoke(lambda_runtime_aws_request_id="r-1")
+    assert (answer.outcome, answer.json["errorType"]) == ("init-error", "Sandbox.Timedout")
+    assert answer.json["errorMessage"] == "RequestId: r-1 Error: Initialization timed out after 0.30 seconds"
+
+
 def test_the_second_try_may_succeed(functions: Functions) -> None:
     failure = "if open('starts').read() == 'x': raise ValueError"
     supervisor = functions.python(FLAKY.format(failure=failure))

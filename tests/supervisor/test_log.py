@@ -210,14 +210,18 @@ def test_a_flood_is_dropped_and_marked_and_the_tail_is_the_end(functions: Functi
     assert supervisor.said("log truncated: ")
     assert len(supervisor.log()) < 16 << 20
     assert supervisor.invoke().outcome == "ok"
+    assert supervisor.peak_memory < 40 << 20
 
 
 @pytest.mark.processes
 def test_a_line_without_end_is_cut(functions: Functions) -> None:
+    """One line of 1 GB (bad input 67), of which a tenth shows as well that nothing of it is kept."""
     supervisor = functions.python(
-        "import os\ndef handler(event, context):\n    for _ in range(20): os.write(1, b'y' * 1_000_000)\n"
+        "import os\ndef handler(event, context):\n    for _ in range(100): os.write(1, b'y' * 1_000_000)\n",
+        timeout_ms=20_000,
     )
     assert supervisor.invoke().outcome == "ok"
+    assert supervisor.peak_memory < 40 << 20
     assert len(supervisor.said("yyy")[0]) == 64 * 1024 + len(CUT) - 1
     assert len(supervisor.log()) < 100_000
 

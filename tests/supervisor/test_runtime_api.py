@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -326,13 +325,6 @@ while True:
 """
 
 
-def peak_of(supervisor: Supervisor) -> int:
-    """The most memory that a supervisor has had, in bytes."""
-    status = Path(f"/proc/{supervisor.pid}/status").read_text()
-    [peak] = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
-    return peak << 10
-
-
 @pytest.mark.parametrize(
     "flood",
     [
@@ -353,7 +345,7 @@ def test_no_runtime_process_makes_the_supervisor_grow(functions: Functions, floo
     )
     assert supervisor.invoke(5).json == 5
     # It starts with 15 MB; without bounds it came to 380.
-    assert peak_of(supervisor) < 80 << 20
+    assert supervisor.peak_memory < 80 << 20
 
 
 def test_one_init_error_is_told_at_a_time_and_one_that_broke_off_may_be_told_again(

@@ -230,6 +230,13 @@ class Supervisor:
         with self.gateway() as gateway:
             wait_for(lambda: gateway.request("GET", "/ready").status == 200)
 
+    @property
+    def peak_memory(self) -> int:
+        """The most memory that it has had, without its function, in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        [peak] = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
+        return peak << 10
+
     def terminate(self) -> None:
         """Ask it to drain."""
         if self.under:
