@@ -253,6 +253,23 @@ def handler(event, context):
         wait_for(lambda: len(children.read_text().split()) == 1)
 
 
+def test_where_memory_runs_out_the_kernel_takes_the_function_before_the_first_process(
+    start: Callable[..., Pod],
+) -> None:
+    """A kubelet gives all of a pod a score that is nearly the highest, which nobody there may lower."""
+    code = "import os\ndef handler(event, context): os._exit(1) if event else None"
+    command = [sys.executable, "-m", "awslambdaric", "app.handler"]
+    pod = start(command, {"app.py": code}, read_only=python_image())
+    with pod.gateway() as gateway:
+        gateway.invoke(b"0")
+        Path(f"/proc/{pod.pid}/oom_score_adj").write_text("990")
+        gateway.invoke(b"1")
+        gateway.invoke(b"0")
+        [runtime] = Path(f"/proc/{pod.pid}/task/{pod.pid}/children").read_text().split()
+        assert Path(f"/proc/{runtime}/oom_score_adj").read_text() == "1000\n"
+    assert pod.end()[0] == 0
+
+
 def test_an_init_error_is_left_where_kubernetes_keeps_it(start: Callable[..., Pod]) -> None:
     pod = start(["/nowhere/bootstrap"], {})
     with pod.gateway() as gateway:

@@ -187,7 +187,7 @@ def test_what_nobody_foresaw_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPat
     assert fault is not None
     assert (fault.error_type, fault.message) == (
         "CodeUnavailable",
-        "The function's code could not be fetched: OverflowError: too large \\ud800",
+        "The function's code could not be made ready: OverflowError: too large \\ud800",
     )
 
 

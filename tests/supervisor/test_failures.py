@@ -212,7 +212,7 @@ def test_where_memory_runs_out_the_kernel_takes_the_function_first(functions: Fu
     supervisor = functions.python(CODE)
     _, pid = supervisor.invoke(OK).json
     own, runtime = (int(Path(f"/proc/{each}/oom_score_adj").read_text()) for each in (supervisor.pid, pid))
-    assert (runtime, own < 500) == (500, True)
+    assert runtime == (500 if own < 500 else 1000)
 
 
 def test_memory_that_processes_share_counts_once(functions: Functions) -> None:

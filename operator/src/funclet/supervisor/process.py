@@ -7,8 +7,8 @@ import os
 from funclet.supervisor.outcome import Fault
 from funclet.supervisor.signals import SIGKILL
 
-#: children that the kernel would rather kill than the supervisor when memory runs out
-_OOM_SCORE = b"500"
+#: whom the kernel would rather kill than the supervisor when memory runs out; in a pod the latter may be past the first
+_OOM_SCORE, _HIGHEST_OOM_SCORE = 500, 1000
 _LAST_SIGNAL = 64
 _UNCATCHABLE = {9, 19}
 #: reserved by the C library
@@ -69,12 +69,13 @@ def _told(error_type: str, action: str, path: str, error: Exception) -> Fault:
 
 def _prefer_to_kill(pid: int) -> None:
     try:
-        score = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+        score = os.open(f"/proc/{pid}/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        os.write(score, _OOM_SCORE)
-    except OSError:
+        inherited = int(os.read(score, 16))
+        os.write(score, b"%d" % (_OOM_SCORE if inherited < _OOM_SCORE else _HIGHEST_OOM_SCORE))
+    except (OSError, ValueError):
         pass
     finally:
         os.close(score)
