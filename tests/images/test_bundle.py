@@ -266,7 +266,8 @@ def test_where_memory_runs_out_the_kernel_takes_the_function_before_the_first_pr
         gateway.invoke(b"1")
         gateway.invoke(b"0")
         [runtime] = Path(f"/proc/{pod.pid}/task/{pod.pid}/children").read_text().split()
-        assert Path(f"/proc/{runtime}/oom_score_adj").read_text() == "1000\n"
+        score = Path(f"/proc/{runtime}/oom_score_adj")
+        wait_for(lambda: score.read_text() == "1000\n")
     assert pod.end()[0] == 0
 
 

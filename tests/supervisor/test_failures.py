@@ -285,8 +285,8 @@ def test_a_function_that_ends_about_its_timeout_is_settled_once_each_time(functi
 
 def test_the_shortest_call_is_billed_a_millisecond(functions: Functions) -> None:
     with functions.python("def handler(event, context): pass").gateway() as gateway:
-        gateway.invoke()
-        assert gateway.invoke().headers["x-funclet-billed-ms"] == "1"
+        # The shortest of many: a machine with other work makes any one of them longer.
+        assert min(int(gateway.invoke().headers["x-funclet-billed-ms"]) for _ in range(100)) == 1
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,6 @@ def spawn(
         )
     except (OSError, ValueError) as error:
         raise SpawnError(_told("Runtime.InvalidEntrypoint", "fork/exec", command[0], error)) from None
-    _prefer_to_kill(pid)
     return pid
 
 
@@ -67,11 +66,17 @@ def _told(error_type: str, action: str, path: str, error: Exception) -> Fault:
     return Fault(error_type, f"{action} {path}: {reason}")
 
 
-def _prefer_to_kill(pid: int) -> None:
+def prefer_to_kill(pid: int) -> bool:
+    """Have the kernel rather kill `pid` when memory runs out. False if that may not be said yet.
+
+    A process belongs to root until it runs its own program: it begins as a copy of one that is hidden.
+    """
     try:
         score = os.open(f"/proc/{pid}/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError:
+        return False
     except OSError:
-        return
+        return True
     try:
         inherited = int(os.read(score, 16))
         os.write(score, b"%d" % (_OOM_SCORE if inherited < _OOM_SCORE else _HIGHEST_OOM_SCORE))
@@ -79,6 +84,7 @@ def _prefer_to_kill(pid: int) -> None:
         pass
     finally:
         os.close(score)
+    return True
 
 
 def descendants(pid: int) -> list[int]:

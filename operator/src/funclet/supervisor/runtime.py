@@ -7,7 +7,7 @@ from time import monotonic
 
 from funclet.supervisor.lifeline import Lifeline
 from funclet.supervisor.memory import MemoryMeter
-from funclet.supervisor.process import descendants, kill_descendants, reap, spawn
+from funclet.supervisor.process import descendants, kill_descendants, prefer_to_kill, reap, spawn
 from funclet.supervisor.runtime_api import RuntimeApi
 
 TYPE_CHECKING = False
@@ -62,6 +62,7 @@ class Runtime:
             os.close(write_end)
             offered.close()
         self._lifeline.tie(self.pid)
+        self._preferred = prefer_to_kill(self.pid)
         self.memory = MemoryMeter(self.pid)
         self._readable = True
         log.attach(self._output)
@@ -87,6 +88,7 @@ class Runtime:
 
     def survey(self, limit: int) -> int:
         """Return the bytes of memory of all processes."""
+        self._preferred = self._preferred or prefer_to_kill(self.pid)
         return self.memory.survey(descendants(os.getpid()), limit)
 
     def end(self) -> None:
