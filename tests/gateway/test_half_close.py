@@ -239,3 +239,40 @@ async def test_a_call_that_had_begun_before_its_client_left_in_init_runs_on(
     gate.opened.set()
     await until(lambda: b'funclet_in_flight{function="hello"} 0.0' in metrics(capped))
     assert len(supervisor.fenced) == 1
+
+
+@LANES
+async def test_of_a_crowd_under_the_cap_those_who_leave_make_room_for_others(
+    starter: FakeStarter, gate: Gate, headers: dict[str, str]
+) -> None:
+    starter.gate = asyncio.Event()
+    async with serving(starter, route(reserved=60)) as gateway:
+        stays = [asyncio.create_task(exchange(gateway.port, invoke_bytes(body=b"1"))) for _ in range(20)]
+        await until(lambda: b"funclet_held_requests 20.0" in metrics(gateway))
+        writers = []
+        for _ in range(40):
+            _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+            writer.write(invoke_bytes(body=b"2", headers=headers))
+            writers.append(writer)
+        await until(lambda: b"funclet_held_requests 60.0" in metrics(gateway))
+        assert (await exchange(gateway.port, invoke_bytes())).status == 429
+        for writer in writers:
+            await leave(writer)
+        await until(lambda: b"funclet_held_requests 20.0" in metrics(gateway))
+        await until(lambda: b'funclet_waiting{function="hello"} 20.0' in metrics(gateway))
+        more = [asyncio.create_task(exchange(gateway.port, invoke_bytes(body=b"3"))) for _ in range(40)]
+        await until(lambda: b'funclet_waiting{function="hello"} 60.0' in metrics(gateway))
+        starter.gate.set()
+        gate.opened.set()
+        answers = await asyncio.gather(*stays, *more)
+        assert [each.body for each in answers] == [b"1"] * 20 + [b"3"] * 40
+        for gauge in (
+            b'in_flight{function="hello"}',
+            b'waiting{function="hello"}',
+            b"held_requests",
+            b"held_bytes",
+        ):
+            assert b"funclet_%b 0.0" % gauge in metrics(gateway)
+        await until(lambda: b"funclet_connections 0.0" in metrics(gateway))
+        ran = [call.body for each in starter.supervisors.values() for call in each.calls]
+        assert sorted(ran) == [b"1"] * 20 + [b"3"] * 40

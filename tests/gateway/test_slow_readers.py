@@ -223,3 +223,19 @@ async def test_many_clients_that_take_no_answers_hold_no_more_than_may_be_held(
     assert 0 < len(cut) < 24
     assert taken == [*cut, *[len(LARGE)] * (24 - len(cut))]
     await until(lambda: b"funclet_held_bytes 0.0" in metrics(large))
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-A": "a", "x-a": "b"}], ids=["fast lane", "aiohttp"])
+async def test_who_leaves_in_the_middle_of_its_answer_leaves_nothing_behind(
+    large: Gateway, starter: FakeStarter, headers: dict[str, str]
+) -> None:
+    reader = SlowReader(large.port)
+    await reader.ask(headers)
+    assert (await reader.reader.readexactly(1000)).startswith(b"HTTP/1.1 200 OK")
+    await until(lambda: large.admission.bytes > MEGABYTE)
+    reader.close()
+    await until(lambda: b"funclet_connections 0.0" in metrics(large))
+    for gauge in (b"held_requests", b"held_bytes", b'in_flight{function="hello"}'):
+        assert b"funclet_%b 0.0" % gauge in metrics(large)
+    assert (await exchange(large.port, invoke_bytes())).status == 200
+    assert [len(each.calls) for each in starter.supervisors.values()] == [2]
