@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import logging
+import re
 
 import pytest
 
@@ -390,3 +391,56 @@ async def test_both_lanes_answer_alike(gateway: Gateway, data: bytes) -> None:
         assert {name: fast.headers.get(name) for name in passed} == {
             name: slow.headers.get(name) for name in passed
         }
+
+
+WEBSOCKET = (
+    b"Connection: Upgrade",
+    b"Upgrade: websocket",
+    b"Sec-WebSocket-Version: 13",
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+H2C = (
+    b"Connection: Upgrade, HTTP2-Settings",
+    b"Upgrade: h2c",
+    b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
+)
+#: how a client of HTTP/2 goes on once the protocol is changed
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
+
+@pytest.mark.parametrize("lines", [WEBSOCKET, H2C], ids=["websocket", "h2c"])
+async def test_no_other_protocol_is_gone_over_to(gateway: Gateway, lines: tuple[bytes, ...]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    asked = b"GET " + PATH + b" HTTP/1.1\r\nHost: localhost\r\n" + b"\r\n".join(lines) + b"\r\n\r\n"
+    writer.write(asked)
+    refused = await read_answer(reader)
+    assert (refused.status, refused.headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
+    assert "upgrade" not in refused.headers
+    # The connection goes on as what it was.
+    writer.write(request(CL, *lines, body=b"{}"))
+    served = await read_answer(reader)
+    assert (served.status, served.body) == (200, b"{}")
+    writer.write(invoke_bytes(body=b"1"))
+    assert (await read_answer(reader)).body == b"1"
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [PREFACE, b"\x81\x85\x00\x00\x00\x00hello", invoke_bytes(body=b"1"), invoke_bytes(body=b"1") + PREFACE],
+    ids=["preface", "a websocket's frame", "a request", "a request and the preface"],
+)
+@pytest.mark.parametrize("lines", [WEBSOCKET, H2C], ids=["websocket", "h2c"])
+async def test_what_comes_behind_a_change_of_protocol_is_read_as_http_1_1_or_not_at_all(
+    gateway: Gateway, starter: FakeStarter, lines: tuple[bytes, ...], behind: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(request(CL, *lines, body=b"{}") + behind)
+    writer.write_eof()
+    async with asyncio.timeout(5.0):
+        told = re.findall(rb"HTTP/1.1 ([2-5][0-9]+) ", await reader.read())
+    writer.close()
+    ran = [call.body for each in starter.supervisors.values() for call in each.calls]
+    assert ran == [b"{}", b"1"][: len(ran)]
+    # One answer for each that ran, and at most a refusal of what is behind it.
+    assert told in ([b"200"] * len(ran), [b"200"] * len(ran) + [b"400"])
