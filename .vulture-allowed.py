@@ -43,6 +43,9 @@ system_level  # operator/src/funclet/api/settings.py
 config_maps  # operator/src/funclet/api/settings.py
 network  # operator/src/funclet/api/settings.py
 _.ignore_aliases  # operator/src/funclet/cli/render.py
+_.eof_received  # operator/src/funclet/gateway/fastlane.py
+_.handle_error  # operator/src/funclet/gateway/slow_lane.py
+_.log_exception  # operator/src/funclet/gateway/slow_lane.py
 duration_ms  # operator/src/funclet/gateway/ports.py
 max_memory_mb  # operator/src/funclet/gateway/ports.py
 _.on_message_begin  # operator/src/funclet/gateway/upstream.py
