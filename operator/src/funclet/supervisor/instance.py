@@ -119,7 +119,7 @@ class Instance:
     def _take_back(self, invocation: Invocation) -> None:
         """Give up an event that the runtime has not seen; init goes on."""
         self._invocation = None
-        self._fence.withdraw(invocation.call.token)
+        self._fence.withdraw(invocation.call.token, self._loop.now)
         if invocation.call.refuse is not None:
             invocation.call.refuse()
         self._end_if_drained()
