@@ -96,6 +96,8 @@ class Stream:
         """Close at once."""
         if self.open:
             self.open = False
+            self._unsent = _NOTHING
+            self._queue.clear()
             self._loop.unregister(self._descriptor)
             self._socket.close()
             self.closed()
