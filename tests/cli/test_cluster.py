@@ -152,6 +152,21 @@ async def test_a_version_is_published_and_an_alias_led_to_it(funclet: Command, o
     assert (await funclet("apply", "-f", "-", stdin=manifest(python()))).out.endswith("unchanged\n")
 
 
+async def test_publishing_takes_the_weights_that_somebody_else_gave_an_alias(
+    funclet: Command, operated: ClusterKube
+) -> None:
+    await funclet("apply", "-f", "-", stdin=manifest(python()))
+    await funclet("publish", "greet")
+    await funclet("apply", "-f", "-", stdin=manifest(python(memory="256Mi")))
+    await funclet("publish", "greet")
+    shared = alias(version="1", routingConfig={"additionalVersionWeights": {"2": 0.1}})
+    assert (await funclet("apply", "-f", "-", stdin=manifest(shared))).code == 0
+    ran = await funclet("publish", "greet", "--alias", "live")
+    assert (ran.code, ran.out) == (0, "2\n")
+    (moved,) = await operated.list("Alias")
+    assert moved["spec"] == {"function": "greet", "name": "live", "version": "2"}
+
+
 async def test_a_publication_that_nobody_answers_says_that_nobody_looks_after_the_function(
     funclet: Command,
 ) -> None:

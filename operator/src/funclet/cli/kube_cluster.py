@@ -3,12 +3,13 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from funclet.cli import pods
 from funclet.cli.api_server import api_server
-from funclet.cli.cluster import Object
+from funclet.cli.cluster import Applied, Object
 from funclet.cli.errors import CliError, Exit
 from funclet.cli.http import Answer, Server, UnreachableError
 from funclet.cli.pod_logs import PodLogs, pods_from
@@ -67,6 +68,11 @@ class KubeCluster(RestCluster):
     def get(self, kind: Kind, name: str) -> Object:
         """See Cluster."""
         return _shown(super().get(kind, name))
+
+    def apply(self, manifest: Mapping[str, Any], *, manager: str) -> Applied:
+        """See Cluster."""
+        applied = super().apply(manifest, manager=manager)
+        return replace(applied, object=_shown(applied.object))
 
     def logs(
         self, function: str, *, versions: frozenset[str], tail: int | None, follow: bool

@@ -17,11 +17,11 @@ Seen = Mapping[str, tuple[int, ...]]
 
 def seal(folder: Path) -> None:
     """Take the right to write away from all that is below the folder, and from itself."""
-    for path, folders, files in os.walk(folder, topdown=False):
+    for path, _, files in os.walk(folder, topdown=False):
         where = Path(path)
         if where.name == _COMPILED:
             continue
-        if _COMPILED not in folders and any(name.endswith(".py") for name in files):
+        if any(name.endswith(".py") for name in files) and not (where / _COMPILED).exists():
             (where / _COMPILED).mkdir()
         for name in files:
             (where / name).chmod(stat.S_IMODE((where / name).stat().st_mode) & _READ)
