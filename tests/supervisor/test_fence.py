@@ -62,7 +62,7 @@ def test_with_little_memory_it_errs_towards_started(steps: list[tuple[str, int, 
             if verb == "ask":
                 if fence.ask(token, now) == "refused":
                     assert now - ran.get(token, -module.HORIZON) >= module.HORIZON
-                    told_refused.setdefault(token, now)
+                    told_refused[token] = now
             elif fence.admit(token, now):
                 assert now - told_refused.pop(token, -module.HORIZON) >= module.HORIZON
                 if verb == "admit":
@@ -73,6 +73,15 @@ def test_with_little_memory_it_errs_towards_started(steps: list[tuple[str, int, 
             assert all(len(tokens) <= module.GENERATION for tokens in held)
     finally:
         module.GENERATION = kept
+
+
+def test_what_is_told_again_is_remembered_for_as_long_again() -> None:
+    fence = Fence()
+    fence.admit(b"a", 0.0)
+    fence.withdraw(b"a", 0.0)
+    assert fence.ask(b"a", module.HORIZON) == "refused"
+    fence.ask(b"b", 2 * module.HORIZON - 1)
+    assert not fence.admit(b"a", 2 * module.HORIZON - 1)
 
 
 def test_many_that_were_refused_do_not_fence_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

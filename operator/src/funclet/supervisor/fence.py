@@ -15,7 +15,7 @@ class Fence:
     def __init__(self) -> None:
         self._started: set[bytes] = set()
         self._started_before: set[bytes] = set()
-        #: when each was refused, the earliest first
+        #: when each was refused, or last told to be, the earliest first
         self._refused: dict[bytes, float] = {}
         self._forgot_at = -HORIZON
 
@@ -33,7 +33,9 @@ class Fence:
 
     def ask(self, token: bytes, now: float) -> str:
         """`refused`: it never ran and never will, asking makes it so. `started`: never send it again."""
-        if token in self._refused:
+        if self._refused.pop(token, None) is not None:
+            # Whoever is told so now may rely on it for as long as the first who was.
+            self._refused[token] = now
             return "refused"
         if self._has_started(token) or now - self._forgot_at < HORIZON or not self._refuse(token, now):
             return "started"
