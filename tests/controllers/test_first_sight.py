@@ -4,7 +4,7 @@ import asyncio
 from contextlib import aclosing
 from typing import Any, cast
 
-from support.operators import Seen, condition, kstatus
+from support.operators import Seen, condition, eventually, kstatus
 
 
 async def history(seen: Seen, kind: str, name: str, until: str) -> list[dict[str, Any]]:
@@ -80,6 +80,12 @@ async def test_a_function_at_zero_is_ready_and_not_active(seen: Seen) -> None:
         "False",
         "ScaledToZero",
     )
+
+    async def told() -> bool:
+        return "Ready" in await seen.events(name)
+
+    # An Event comes after the status that it speaks of.
+    await eventually(told)
     assert (await seen.events(name)).count("Ready") == 1
 
 
