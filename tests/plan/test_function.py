@@ -101,9 +101,6 @@ def test_what_cannot_run_is_stalled_and_publishes_nothing(
         ({"logging": {"format": "JSON", "applicationLevel": "DEBUG"}}, "spec.logging.applicationLevel"),
         ({"logging": {"format": "JSON", "systemLevel": "WARN"}}, "spec.logging.systemLevel"),
         ({"layers": [LAYER], "url": {"authType": "NONE"}}, "spec.layers, spec.url"),
-        ({"secrets": [{"name": "db", "prefix": ""}]}, "spec.secrets (on a laptop)"),
-        ({"configMaps": [{"name": "db", "prefix": ""}]}, "spec.configMaps (on a laptop)"),
-        ({"network": {"egress": "None"}}, "spec.network (on a laptop)"),
         ({"async": {"onFailure": {"destination": "x"}}, "url": {"authType": "NONE"}}, "spec.url, spec.async"),
     ],
 )

@@ -64,6 +64,12 @@ def test_what_binds_nobody_is_told_once_and_stands_in_the_condition(spec: dict[s
     assert told not in plan_function(again, FunctionObserved(code=CODE), LAPTOP, NOW).events
 
 
+def test_a_version_says_so_too() -> None:
+    found = version(1, network={"egress": "None"})
+    planned = plan_version(found, VersionObserved(function=function(), code=CODE), LAPTOP, NOW)
+    assert message(planned) == "version 1 can be called; spec.network: not enforced on a laptop"
+
+
 @pytest.mark.parametrize("spec", [{}, {"ephemeralStorage": "536870912"}, {"network": {"egress": "Internet"}}])
 def test_what_asks_for_nothing_is_served_without_a_word(spec: dict[str, Any]) -> None:
     assert message(plan(**spec)) == "$LATEST can be called"

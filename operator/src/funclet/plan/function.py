@@ -92,7 +92,7 @@ def _serving(
     publishing = plan_publish(function, observed, latest)
     follow = _follow(function, observed, publishing)
     serving = serving_revision(function.status.serving_revision, latest.key, observed.revisions)
-    verdict = with_unenforced(_verdict(function, latest, serving, observed, platform), latest, platform)
+    verdict = with_unenforced(_verdict(function, latest, serving, observed), latest, platform)
     made = publishing.last_version if publishing.manifest is not None else None
     named = () if follow.version is None else (follow.version,)
     gone = surplus_versions(function, observed, made=made, named=named)
@@ -130,9 +130,7 @@ def _serving(
     )
 
 
-def _verdict(
-    function: Function, latest: Revision, serving: str, observed: FunctionObserved, platform: Platform
-) -> Verdict:
+def _verdict(function: Function, latest: Revision, serving: str, observed: FunctionObserved) -> Verdict:
     failure = observed.revisions.get(latest.key, _NOT_STARTED).failure
     if failure is not None:
         other = None if serving == latest.key else serving
@@ -143,7 +141,7 @@ def _verdict(
         message = f"revision {latest.key} is starting; {serving} serves until it is ready"
         return Verdict("Reconciling", reasons.REVISION_STARTING, message)
     warning = f"; {latest.runtime.warning}" if latest.runtime.warning else ""
-    later = ", ".join((*unsupported(function.spec, platform), *_unsupported_here(function)))
+    later = ", ".join((*unsupported(function.spec), *_unsupported_here(function)))
     if later:
         message = f"{later} is not supported yet; $LATEST can be called without it{warning}"
         return Verdict("Stalled", reasons.NOT_SUPPORTED, message)

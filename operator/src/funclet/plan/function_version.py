@@ -10,6 +10,7 @@ from funclet.plan import reasons
 from funclet.plan.admission import is_admitted
 from funclet.plan.arns import function_arn
 from funclet.plan.conditions import Verdict, active, conditions, transition
+from funclet.plan.honours import with_unenforced
 from funclet.plan.observed import RevisionState, VersionObserved
 from funclet.plan.owners import older, owned_by, owner_reference
 from funclet.plan.plan import Plan
@@ -108,13 +109,14 @@ def _verdict(revision: Revision | Unavailable, observed: VersionObserved, platfo
     if (refused := refused_verdict(observed.refused)) is not None:
         return refused
     warning = f"; {revision.runtime.warning}" if revision.runtime.warning else ""
-    later = ", ".join(unsupported(revision.settings, platform))
+    later = ", ".join(unsupported(revision.settings))
     if later:
         message = (
             f"{later} is not supported yet; version {revision.version} can be called without it{warning}"
         )
         return Verdict("Stalled", reasons.NOT_SUPPORTED, message)
-    return Verdict("Ready", reasons.READY, f"version {revision.version} can be called{warning}")
+    ready = Verdict("Ready", reasons.READY, f"version {revision.version} can be called{warning}")
+    return with_unenforced(ready, revision, platform)
 
 
 def _adoption(version: FunctionVersion, function: Function) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from funclet.api.settings import Logging, Network, VersionedSettings
-from funclet.plan.revision import Platform
+from funclet.api.settings import Logging, VersionedSettings
 
 
-def unsupported(settings: VersionedSettings, platform: Platform) -> Iterator[str]:
-    """Name those that a Function or a FunctionVersion asks for."""
+def unsupported(settings: VersionedSettings) -> Iterator[str]:
+    """Name those that a Function or a FunctionVersion asks for; what one platform alone has not is told by `honours`."""
     if settings.layers:
         yield "spec.layers"
     if (settings.role or "").startswith("arn:"):
@@ -16,15 +15,3 @@ def unsupported(settings: VersionedSettings, platform: Platform) -> Iterator[str
         yield "spec.logging.applicationLevel"
     if settings.logging.system_level != Logging().system_level:
         yield "spec.logging.systemLevel"
-    if platform.account is not None:
-        yield from _on_a_laptop(settings)
-
-
-def _on_a_laptop(settings: VersionedSettings) -> Iterator[str]:
-    """Name what only a cluster has."""
-    if settings.secrets:
-        yield "spec.secrets (on a laptop)"
-    if settings.config_maps:
-        yield "spec.configMaps (on a laptop)"
-    if settings.network != Network():
-        yield "spec.network (on a laptop)"
