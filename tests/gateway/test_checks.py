@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from funclet.gateway.checks import Checks
 from funclet.gateway.gateway import Gateway
@@ -121,8 +122,10 @@ async def test_a_fault_of_the_gateways_own_is_told_and_leaves_nothing_behind(
         raise RuntimeError("boo")
 
     monkeypatch.setattr(gateway._front, "_target", broken)
-    answer = await exchange(gateway.port, invoke_bytes(body=body, headers=headers))
+    with capture_logs() as logs:
+        answer = await exchange(gateway.port, invoke_bytes(body=body, headers=headers))
     assert (answer.status, answer.headers["x-amzn-errortype"]) == (500, "ServiceException")
+    assert [line["event"] for line in logs] == ["a call could not be begun"]
     assert "boo" not in str(answer)
     await until(lambda: b"funclet_held_requests 0.0" in metrics(gateway))
     assert b"funclet_held_bytes 0.0" in metrics(gateway)

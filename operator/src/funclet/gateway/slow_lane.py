@@ -61,8 +61,9 @@ class SlowLane(web.RequestHandler):
 
     @property
     def may_interrupt(self) -> bool:
-        """Whether interim answers may come before it: HTTP/1.0 knows none."""
-        return self.owes and not self._speaks_10
+        """Whether interim answers may come now: a call is under way, and HTTP/1.0 knows none."""
+        current = self._current_request
+        return current is not None and current.content.is_eof() and not self._speaks_10
 
     @override
     def data_received(self, data: bytes) -> None:
