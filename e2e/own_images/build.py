@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 LOCKED = HERE.parents[1] / "requirements" / "dev.txt"
 BASE, BASE_VERSION = "docker.io/library/python:3.13-slim", "3.13"
-# The Python of the Debian that stands in for it.
+# The Python of the Debian that stands in for it, which has what the client's compiled part links to as well.
 SUBSTITUTE_VERSION = "3.11"
+PACKAGES = ("python3", "libstdc++6")
 CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
 # The newest C library that a wheel may ask for, first; Debian 12 has 2.36.
 PLATFORMS = (
@@ -39,7 +40,7 @@ PROGRAMS = ("sh", "wget", "sed", "tr", "cat")
 
 def with_awslambdaric(folder: Path) -> Archive:
     """An image as for AWS, built in an empty folder. Raises CannotRun, ClusterError."""
-    base = images.base(BASE)
+    base = images.base(BASE, packages=PACKAGES)
     stage_client(folder / "client", BASE_VERSION if base == BASE else SUBSTITUTE_VERSION)
     shutil.copy(HERE / "awslambdaric/app.py", folder)
     return _built(folder, "awslambdaric", base)
