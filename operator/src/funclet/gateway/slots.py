@@ -328,8 +328,10 @@ class FunctionSlots:
         return self.pools.setdefault(revision.key, Pool(revision))
 
     def _may_run(self, more: int) -> bool:
-        """Whether so many more calls may run; who waits has been admitted already."""
-        return self._reserved is None or self.running + more + self.lingering <= self._reserved
+        """Whether so many more calls may run; who waits has been admitted, whatever the cap says by now."""
+        if not self.lingering or self._reserved is None:
+            return True
+        return self.running + more + self.lingering <= self._reserved
 
     def _serve(self) -> None:
         """Give idle instances to those who waited for the cap alone."""
