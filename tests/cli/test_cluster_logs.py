@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from support.api_server import kubeconfig_for
 from support.cli import Command
 from support.log_server import LogServer, log_server
+from support.objects import version_manifest
 from support.rest import alias
 
 pytestmark = pytest.mark.processes
@@ -76,6 +77,7 @@ async def test_a_qualifier_chooses_versions(funclet: Command, server: LogServer)
     await server.put("a", version="1", lines=((ONE, "old"),))
     await server.put("b", version="$LATEST", lines=((TWO, "new"),))
     server.aliases.append(alias())
+    server.versions.append(version_manifest(1))
     assert (await funclet("logs", "greet:1")).out == "old\n"
     assert (await funclet("logs", "greet:$LATEST")).out == "new\n"
     assert (await funclet("logs", "greet:live")).out == "old\n"

@@ -36,6 +36,7 @@ class LogServer:
         self.logs: dict[str, Log] = {}
         self.queries: list[dict[str, str]] = []
         self.aliases: list[dict[str, Any]] = []
+        self.versions: list[dict[str, Any]] = []
         self._version = 1
         self._events: list[dict[str, Any]] = []
         self._changed = asyncio.Condition()
@@ -142,7 +143,8 @@ class LogServer:
         return web.json_response({"kind": "Function", "metadata": {"name": "greet"}, "spec": {}})
 
     async def listed(self, request: web.Request) -> web.Response:
-        items = self.aliases if request.match_info["plural"] == "aliases" else []
+        known = {"aliases": self.aliases, "functionversions": self.versions}
+        items = known.get(request.match_info["plural"], [])
         return web.json_response({"items": items})
 
 
