@@ -162,6 +162,8 @@ class SlotsMachine(RuleBasedStateMachine):
         failure = pool.failure
         self.world.slots.start_failed(pool, MOVED)
         assert pool.failure is failure
+        # Who waits for the room that it took is seen to by the next sweep.
+        self.world.slots.sweep()
 
     @rule(keep=st.sets(st.integers(0, 2)))
     def routes_change(self, keep: set[int]) -> None:

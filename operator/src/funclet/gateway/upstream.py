@@ -142,10 +142,7 @@ class Link:
                 if isinstance(address, UnixAddress):
                     await loop.create_unix_connection(lambda: connection, address.path)
                 else:
-                    transport, _ = await loop.create_connection(
-                        lambda: connection, address.host, address.port
-                    )
-                    _notice_a_dead_node(transport.get_extra_info("socket"))
+                    await loop.create_connection(lambda: connection, address.host, address.port)
                 await connection.greeted
         except OSError as error:
             connection.drop()
@@ -226,6 +223,9 @@ class _Connection(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        connection = transport.get_extra_info("socket")
+        if connection is not None and connection.family != socket.AF_UNIX:
+            _notice_a_dead_node(connection)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
