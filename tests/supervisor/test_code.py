@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,8 @@ import pytest
 
 from funclet.supervisor import fetch
 from funclet.supervisor.code import Code
+from funclet.supervisor.memory import OWN
 from funclet.supervisor.pod_settings import CodeSource
-from funclet.supervisor.process import reap
 from support.pod import CAPABILITY, InternalPort, Request, archive, loop_in_this_process
 from support.supervisor import Supervisor, is_alive, python_command, wait_for
 
@@ -180,9 +181,11 @@ def test_what_nobody_foresaw_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPat
             faults.append(fault)
             loop.stop(0)
 
+        before = set(OWN)
         Code(loop, CodeSource({**NOWHERE, "folder": str(tmp_path)})).fetch(told)
+        (child,) = OWN - before
         loop.run()
-    wait_for(lambda: not reap()[1])
+    os.waitpid(child, 0)
     [fault] = faults
     assert fault is not None
     assert (fault.error_type, fault.message) == (
