@@ -199,7 +199,8 @@ async def test_variables_have_no_effect_on_the_supervisor(
     )
     answer = await asked(funclet, namespace, "look", names=list(variables))
     assert answer == {"variables": variables, "of the first process": []}
-    [pod] = of_function(funclet.kubectl, namespace, "hostile")
+    pods = await until(lambda: ready_pods(funclet.kubectl, namespace), "a pod is ready")
+    pod = pods[0]
     log = funclet.kubectl("logs", pod["metadata"]["name"], "-n", namespace, "-c", "function")
     records = [json.loads(line) for line in log.splitlines()]
     assert any(each["type"] == "platform.initStart" for each in records)
@@ -278,6 +279,11 @@ async def still_serves(funclet: Release, namespace: str, function: str = "hostil
             return
         assert asyncio.get_running_loop().time() < latest, answer.text
         await asyncio.sleep(1)
+
+
+def ready_pods(kubectl: Kubectl, namespace: str) -> list[dict[str, Any]]:
+    """The function's pods that take calls."""
+    return [pod for pod in of_function(kubectl, namespace, "hostile") if is_ready(pod)]
 
 
 def restarts(pod: dict[str, Any]) -> tuple[str, int]:

@@ -104,19 +104,16 @@ async def test_function_pods_that_are_killed_fail_the_call_in_them_and_no_other(
 
 
 async def test_one_of_two_gateways_that_is_ended(proof: Proof, times: Callable[[int], int]) -> None:
-    """Several functions, so that either gateway is a home: warm ones, long calls, and one that comes from zero again and again."""
+    """Two functions, so that either gateway may be a home; short calls and long ones."""
     # A first call that is answered says how long calls take: without it, as many pods as calls would fill a small node.
     for name in ("served", "steady"):
         proof.apply(name, scaling={"idle": "10s"})
         await proof.warm(name)
-    proof.apply("cold", **SCALING)
-    await proof.warm("cold")
     ended: list[str] = []
     async with (
-        proof.load("served", together(constant(12), poisson(2, proof.seed))),
-        proof.load("served", poisson(0.5, proof.seed), seconds=LONG),
-        proof.load("steady", constant(8)),
-        proof.load("cold", pauses(IDLE + 0.5, IDLE + 3.0, proof.seed)),
+        proof.load("served", together(constant(8), poisson(2, proof.seed))),
+        proof.load("served", poisson(0.4, proof.seed), seconds=LONG),
+        proof.load("steady", constant(5)),
     ):
         while len(ended) < times(5):
             ended.append(await _end_a_gateway(proof))
@@ -148,12 +145,13 @@ async def test_a_gateway_that_is_ended_while_a_new_revision_does_not_come_up(
 
 async def test_an_operator_that_is_killed(proof: Proof, times: Callable[[int], int]) -> None:
     """What runs goes on, what has run before starts from zero; a Function applied meanwhile is Ready afterwards."""
-    proof.apply("warm")
+    proof.apply("warm", scaling={"idle": "10s"})
+    await proof.warm("warm")
     proof.apply("cold", **SCALING)
     await proof.warm("cold")
     killed: list[str] = []
     async with (
-        proof.load("warm", constant(20)),
+        proof.load("warm", constant(10)),
         proof.load("cold", pauses(IDLE + 0.5, IDLE + 4.0, proof.seed)),
     ):
         while len(killed) < times(5):
