@@ -56,7 +56,7 @@ check: $(DEV) ## Format, lint, types, import contracts, generated files, dead co
 	$(BIN)/deptry .
 
 test: $(DEV) build/thumbnail.zip ## Every test that needs no cluster
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 # Where no registry can be reached, a base is made of Debian's packages, and Node.js comes from its wheel.
 images: $(DEV) ## Build every image with docker or buildah into build/images; BASE=debian where docker.io is not at hand

@@ -1,7 +1,7 @@
 """What the door gives to whom."""
 
 import hashlib
-import os
+import random
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,7 +15,7 @@ from funclet.plan.capability import announce_capability, code_capability
 from support.archives import CAPABILITY_KEY, NAMESPACE, CodeGateway, Shelf, code_gateway
 
 SOURCE = "https://example.com/greet.zip"
-BODY = os.urandom(100_000)
+BODY = random.Random(1).randbytes(100_000)  # noqa: S311 - the same in each process of a run
 SHA = hashlib.sha256(BODY).hexdigest()
 RIGHT = code_capability(CAPABILITY_KEY, NAMESPACE, SHA)
 
