@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funclet.gateway.answer import InitError, NotStarted, Unintelligible, init_failure, meaning
+from funclet.gateway.http_answer import Answered
 from funclet.gateway.ports import InvokeRequest, InvokeResult
-from funclet.gateway.upstream import Answered
 from funclet.plan.routes import Target
 from support.gateway import revision, route
 

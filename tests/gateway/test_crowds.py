@@ -62,7 +62,7 @@ async def test_five_thousand_slow_clients_are_cut_off_and_hold_nobody_up(
         before = await good_calls(gateway)
         async with Crowd(gateway.port, count, "slow") as crowd:
             beside = await good_calls(gateway)
-            await until(lambda: len(gateway._lobby.connections) == 0, seconds=30.0)
+            await until(lambda: gateway._public.connections == 0, seconds=30.0)
             told = await crowd.leave()
     sys.stdout.write(f"alone: {before}\nbeside {count} slow clients: {beside}\n")
     assert told == {"closed": count, "408": count}
@@ -78,7 +78,7 @@ async def test_twenty_thousand_idle_connections_stay_within_the_cap_and_hold_nob
         before = await good_calls(gateway)
         idle = [Crowd(gateway.port, count, "idle", host=host) for host in (2, 12)]
         async with idle[0], idle[1]:
-            await until(lambda: len(gateway._lobby.connections) == most)
+            await until(lambda: gateway._public.connections == most)
             beside = await good_calls(gateway)
             told = [await crowd.leave() for crowd in idle]
     sys.stdout.write(f"alone: {before}\nbeside {2 * count} connections, {most} open: {beside}\n")

@@ -41,7 +41,7 @@ class Bench:
 
     async def _feed(self, pieces: list[bytes], answers: int | None) -> bytes:
         wire = Wire()
-        lane = FastLane(self.gateway._listener)
+        lane = FastLane(self.gateway._public._listener)
         lane.connection_made(wire)
         for piece in pieces:
             if not wire.closed:
@@ -58,7 +58,7 @@ class Bench:
 
     def held(self) -> tuple[int, int, int]:
         admission = self.gateway.admission
-        return admission.requests, admission.bytes, len(self.gateway._lobby.connections)
+        return admission.requests, admission.bytes, self.gateway._public.connections
 
 
 @pytest.fixture(scope="module")

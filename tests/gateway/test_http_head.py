@@ -2,9 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funclet.gateway.http_head import may_become_invoke, parse
+from funclet.gateway.http_head import may_become, parse
+from funclet.lambda_api.invoke import PREFIX
 from support.gateway import invoke_bytes
 
+BEGINNING = b"POST " + PREFIX
 GOOD = invoke_bytes(body=b"", headers={"X-Amz-Log-Type": "Tail"})
 
 
@@ -90,14 +92,14 @@ def test_a_head_without_a_host_is_left_to_aiohttp() -> None:
 
 @given(st.integers(0, len(GOOD) - 1))
 def test_each_beginning_of_a_good_head_may_become_one(cut: int) -> None:
-    assert may_become_invoke(GOOD[:cut])
+    assert may_become(BEGINNING, GOOD[:cut])
 
 
 @pytest.mark.parametrize(
     "data", [b"G", b"POST /x", b"PRI * HTTP/2.0", b"\x16\x03\x01", GOOD[:40] + b"\n", b"\n"]
 )
 def test_other_beginnings_are_seen_early(data: bytes) -> None:
-    assert not may_become_invoke(data)
+    assert not may_become(BEGINNING, data)
 
 
 @given(
@@ -106,15 +108,15 @@ def test_other_beginnings_are_seen_early(data: bytes) -> None:
 def test_a_beginning_in_pieces_is_told_like_a_whole_one(cut: int, rest: bytes, data: st.DataObject) -> None:
     head = GOOD[:cut] + rest
     known = data.draw(st.integers(0, len(head)))
-    if may_become_invoke(head[:known]):
-        assert may_become_invoke(head, known) == may_become_invoke(head)
+    if may_become(BEGINNING, head[:known]):
+        assert may_become(BEGINNING, head, known) == may_become(BEGINNING, head)
 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_left(data: bytes) -> None:
     parse(data)
     parse(GOOD[:-2] + data + b"\r\n\r\n")
-    may_become_invoke(data)
+    may_become(BEGINNING, data)
 
 
 def test_a_long_hostile_head_is_refused_in_linear_time() -> None:

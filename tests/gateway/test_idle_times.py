@@ -2,20 +2,14 @@
 
 import asyncio
 import contextlib
-import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
-import pytest
-from aiohttp import TCPConnector, web
 from typing_extensions import override
 
 from funclet.gateway import upstream
-from funclet.gateway.cluster import process
-from funclet.gateway.home.homes import Homes
-from funclet.gateway.home.relay import Relay
+from funclet.gateway.cluster import internal
+from funclet.gateway.home import peers
 from funclet.gateway.ports import Instance, UnixAddress
 from funclet.gateway.settings import ListenerLimits
 from funclet.plan.revision import Revision
@@ -30,21 +24,8 @@ def test_from_gateway_to_supervisor() -> None:
     assert upstream.IDLE * 2 < gateway_server._IDLE
 
 
-async def test_from_gateway_to_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
-    listeners: list[dict[str, Any]] = []
-
-    async def listen(_app: web.Application, _host: str, _port: int, **options: Any) -> None:
-        listeners.append(options)
-
-    monkeypatch.setattr(process, "listen", listen)
-    told = SimpleNamespace(_settings=SimpleNamespace(admin_host="127.0.0.1"))
-    await process.GatewayProcess._serve(cast("process.GatewayProcess", told), web.Application(), 0)
-    relay = Relay(Homes("a", clock=time.monotonic), b"key", wall=time.time, backstop=lambda _: 1.0)
-    connector = relay._session.connector
-    assert isinstance(connector, TCPConnector)
-    kept = cast("float", connector._keepalive_timeout)
-    assert kept * 2 < listeners[0]["keepalive_timeout"]
-    await relay.close()
+def test_from_gateway_to_gateway() -> None:
+    assert internal.LIMITS.keep_alive > peers.IDLE * 2
 
 
 def test_from_a_proxy_to_the_gateway() -> None:

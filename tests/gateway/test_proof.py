@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from funclet.gateway.ask import AskError, ask
 from funclet.gateway.greeting import Greeting
+from funclet.gateway.http_answer import Answered
 from funclet.gateway.ports import Instance, TcpAddress
 from funclet.gateway.proof import ProofError, Signer, Trust, load_signer, proof_for
-from funclet.gateway.upstream import Answered, Broken, Ending, Link, Undialled
+from funclet.gateway.upstream import Broken, Ending, Link, Undialled
 from funclet.process.keys import key_id
 from support.gateway import revision, until
 from support.pod import KEY, OTHER_KEY, UID, supervisor_proof

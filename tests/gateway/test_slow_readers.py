@@ -41,7 +41,7 @@ def wire() -> Wire:
 @pytest.fixture
 async def lane(gateway: Gateway, wire: Wire) -> AsyncIterator[FastLane]:
     """One connection of the gateway."""
-    lane = FastLane(gateway._listener)
+    lane = FastLane(gateway._public._listener)
     lane.connection_made(wire)
     yield lane
     lane.connection_lost(None)

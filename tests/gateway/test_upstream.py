@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from funclet.gateway import gateway as gateway_module
-from funclet.gateway import upstream
+from funclet.gateway import tcp, upstream
 from funclet.gateway.gateway import Gateway
 from funclet.gateway.ports import Instance, TcpAddress
 from funclet.gateway.settings import GatewaySettings
@@ -309,7 +309,7 @@ async def test_a_connection_to_a_pod_ends_by_itself_where_the_machine_behind_it_
     over: asyncio.Future[object] = loop.create_future()
     dialled: list[socket.socket] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upstream, "_notice_a_dead_node", recording(upstream._notice_a_dead_node, dialled))
+        patch.setattr(upstream, "notice_a_dead_node", recording(tcp.notice_a_dead_node, dialled))
         link.send(b"", b"", loop.time() + 5, over.set_result)
         await over
     link.close()
@@ -319,12 +319,13 @@ async def test_a_connection_to_a_pod_ends_by_itself_where_the_machine_behind_it_
 
 
 def recording(
-    setting: Callable[[socket.socket], None], dialled: list[socket.socket]
-) -> Callable[[socket.socket], None]:
+    setting: Callable[[asyncio.BaseTransport], None], dialled: list[socket.socket]
+) -> Callable[[asyncio.BaseTransport], None]:
     """The same, with a look at what it did."""
 
-    def record(connection: socket.socket) -> None:
-        setting(connection)
+    def record(transport: asyncio.BaseTransport) -> None:
+        setting(transport)
+        connection = transport.get_extra_info("socket")
         silent = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
         assert (silent, connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) == (10_000, 1)
         dialled.append(connection)

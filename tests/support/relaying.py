@@ -4,17 +4,20 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 
 from aiohttp import web
 
+from funclet.gateway.cluster.internal import InternalListener
+from funclet.gateway.fastlane import FastLane
 from funclet.gateway.gateway import Gateway
+from funclet.gateway.home.door import RelayFront
 from funclet.gateway.home.homes import Homes, home_among
 from funclet.gateway.home.messages import PATH
-from funclet.gateway.home.relay import Relay, RelayDoor
+from funclet.gateway.home.relay import Relay
+from funclet.gateway.http_front import Answer, Begin
 from funclet.gateway.settings import GatewaySettings
-from funclet.lambda_api.invoke import REQUEST_LIMIT
 from funclet.plan.routes import FunctionRoute
 from support.gateway import Behaviour, FakeStarter, echo, table
 
@@ -33,19 +36,21 @@ class Node:
         self.routes: dict[tuple[str, str], FunctionRoute] = {}
         #: calls that other gateways brought, taken in or not
         self.asked = 0
-        self._door = RelayDoor(
-            self.homes, KEY, self.gateway.begin_relayed, admission=self.gateway.admission, wall=time.time
-        )
-        self.app = web.Application(
-            client_max_size=REQUEST_LIMIT, handler_args={"max_field_size": 65536, "auto_decompress": False}
-        )
-        self.app.add_routes([web.post(PATH, self._answer)])
-        self._runner = web.AppRunner(self.app, handler_cancellation=True, shutdown_timeout=0.1)
+        front = RelayFront(self.homes, KEY, self.gateway.begin_relayed, wall=time.time)
+        self._take_in, front.head = front.head, self._count  # type: ignore[method-assign]  # counts what comes
+        self._listener = InternalListener(front, web.Application(), self.gateway.admission, wall=time.time)
         self.homes.on_change = self._moved
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        self.asked += 1
-        return await self._door.answer(request)
+    def _count(self, target: bytes, headers: Mapping[bytes, bytes]) -> Begin | Answer | None:
+        self.asked += target == PATH.encode()
+        return self._take_in(target, headers)
+
+    @property
+    def lanes(self) -> list[FastLane]:
+        """The connections of other gateways."""
+        server = self._listener._server
+        assert server is not None
+        return [each for each in server._lobby.connections if isinstance(each, FastLane)]
 
     def waiting(self, name: str) -> int:
         """Calls of a function that wait here for an instance."""
@@ -55,14 +60,13 @@ class Node:
 
     async def open(self) -> None:
         """Listen."""
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await self._listener.start("127.0.0.1", 0)
         await self.gateway.start()
 
     @property
     def internal(self) -> str:
         """Where the other gateways find it."""
-        return f"127.0.0.1:{self._runner.addresses[0][1]}"
+        return f"127.0.0.1:{self._listener.port}"
 
     def route(self, *routes: FunctionRoute) -> None:
         """Route these functions."""
@@ -75,12 +79,7 @@ class Node:
 
     async def die(self) -> None:
         """End all connections of other gateways, and listen no more."""
-        server = self._runner.server
-        assert server is not None
-        for handler in server.connections:
-            assert handler.transport is not None
-            handler.transport.abort()
-        await self._runner.cleanup()
+        await self._listener.close(0.0)
 
     async def close(self) -> None:
         """End."""
@@ -90,7 +89,7 @@ class Node:
             self.starter.gate.set()
         await self.gateway.stop(0.2)
         await self.relay.close()
-        await self._runner.cleanup()
+        await self._listener.close(0.1)
         # What it let go of when another became home still runs.
         for supervisor in self.starter.supervisors.values():
             await supervisor.close()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -15,10 +16,14 @@ from funclet.gateway.home.messages import (
     answer,
     incoming,
     is_body,
+    is_proof,
     outcome,
     outgoing,
+    proof,
+    question,
 )
 from funclet.gateway.home.replays import Replays
+from funclet.gateway.http_head import parse
 from funclet.gateway.ports import InvokeRequest, InvokeResult
 from funclet.lambda_api.errors import AwsError
 from funclet.plan.routes import Target
@@ -70,6 +75,11 @@ ERRORS = st.builds(
 )
 
 
+def as_read(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Headers as a listener reads them."""
+    return {name.encode(): value.encode() for name, value in headers.items()}
+
+
 def request(body: bytes = b"{}") -> InvokeRequest:
     target = Target(route(), revision(), "$LATEST", "arn:x")
     return InvokeRequest(target=target, request_id="r-1", body=body)
@@ -79,7 +89,7 @@ def request(body: bytes = b"{}") -> InvokeRequest:
 def test_every_field_of_a_call_arrives(sent: InvokeRequest) -> None:
     headers = outgoing(sent, "home", KEY, NOW)
     assert all(value.isascii() and value.isprintable() for value in headers.values())
-    call, signed = incoming(headers, "home", KEY, NOW)
+    call, signed = incoming(as_read(headers), "home", KEY, NOW)
     assert signed == int(NOW)
     assert is_body(call, sent.body)
     assert (call.namespace, call.function) == ("default", "hello")
@@ -93,7 +103,7 @@ def test_every_field_of_a_call_arrives(sent: InvokeRequest) -> None:
 def test_every_field_of_an_outcome_arrives(told: InvokeResult | AwsError) -> None:
     headers, body = answer(told)
     assert all(value.isascii() and value.isprintable() for value in headers.values())
-    assert outcome(headers, body) == told
+    assert outcome(as_read(headers), body) == told
 
 
 def signed(call: dict[str, Any], key: bytes = KEY) -> dict[str, str]:
@@ -110,23 +120,23 @@ def as_sent(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_field_that_only_a_newer_gateway_knows_is_passed_over() -> None:
-    assert incoming(signed(as_sent(hue="blue")), "home", KEY, NOW)[0].function == "hello"
+    assert incoming(as_read(signed(as_sent(hue="blue"))), "home", KEY, NOW)[0].function == "hello"
     headers, body = answer(InvokeResult(b"1"))
     told = {**json.loads(headers["x-funclet-relay-result"]), "hue": "blue"}
-    assert outcome({"x-funclet-relay-result": json.dumps(told)}, body) == InvokeResult(b"1")
+    assert outcome(as_read({"x-funclet-relay-result": json.dumps(told)}), body) == InvokeResult(b"1")
 
 
 @pytest.mark.parametrize("seconds", [-SKEW - 2, SKEW + 1, 10**9])
 def test_a_signature_of_another_time_is_refused(seconds: float) -> None:
     headers = outgoing(request(), "home", KEY, NOW)
     with pytest.raises(RelayError, match="time"):
-        incoming(headers, "home", KEY, NOW + seconds)
+        incoming(as_read(headers), "home", KEY, NOW + seconds)
 
 
 def test_clocks_may_differ_a_little() -> None:
     headers = outgoing(request(), "home", KEY, NOW)
     for seconds in (-SKEW + 1, SKEW - 1):
-        assert incoming(headers, "home", KEY, NOW + seconds)
+        assert incoming(as_read(headers), "home", KEY, NOW + seconds)
 
 
 @pytest.mark.parametrize(
@@ -136,17 +146,17 @@ def test_a_time_that_is_none_is_refused(time: str) -> None:
     headers = outgoing(request(), "home", KEY, NOW)
     digest = headers["x-funclet-relay"].partition(":")[2]
     with pytest.raises(RelayError, match="time"):
-        incoming({**headers, "x-funclet-relay": f"{time}:{digest}"}, "home", KEY, NOW)
+        incoming(as_read({**headers, "x-funclet-relay": f"{time}:{digest}"}), "home", KEY, NOW)
 
 
 def test_a_signature_with_another_key_is_refused() -> None:
     with pytest.raises(RelayError, match="wrong"):
-        incoming(outgoing(request(), "home", b"another key 0123", NOW), "home", KEY, NOW)
+        incoming(as_read(outgoing(request(), "home", b"another key 0123", NOW)), "home", KEY, NOW)
 
 
 def test_a_call_for_another_gateway_is_refused() -> None:
     with pytest.raises(RelayError, match="another gateway"):
-        incoming(outgoing(request(), "home", KEY, NOW), "elsewhere", KEY, NOW)
+        incoming(as_read(outgoing(request(), "home", KEY, NOW)), "elsewhere", KEY, NOW)
 
 
 @given(data=st.data(), character=st.characters(exclude_categories=["Cs"]))
@@ -159,11 +169,11 @@ def test_whatever_is_changed_of_a_call_breaks_its_signature(data: st.DataObject,
     changed = text[:place] + character + text[place + length :]
     if changed != text:
         with pytest.raises(RelayError):
-            incoming({**headers, name: changed}, "home", KEY, NOW)
+            incoming(as_read({**headers, name: changed}), "home", KEY, NOW)
 
 
 def test_another_body_is_not_the_one_that_was_signed_for() -> None:
-    call, _ = incoming(outgoing(request(b"1"), "home", KEY, NOW), "home", KEY, NOW)
+    call, _ = incoming(as_read(outgoing(request(b"1"), "home", KEY, NOW)), "home", KEY, NOW)
     assert is_body(call, b"1")
     assert not is_body(call, b"2")
 
@@ -179,7 +189,7 @@ def test_without_headers_there_is_no_call() -> None:
 )
 def test_a_signed_call_without_its_fields_is_refused(call: dict[str, Any]) -> None:
     with pytest.raises(RelayError):
-        incoming(signed(call), "home", KEY, NOW)
+        incoming(as_read(signed(call)), "home", KEY, NOW)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +205,36 @@ def test_a_signed_call_without_its_fields_is_refused(call: dict[str, Any]) -> No
 )
 def test_an_answer_that_is_none_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(RelayError):
-        outcome(headers, b"")
+        outcome(as_read(headers), b"")
+
+
+# -- proofs
+
+NONCE = "0123456789abcdef0123456789abcdef"
+
+
+def test_a_gateway_proves_itself_by_the_key_of_all() -> None:
+    head, body = question("10.0.0.7:8702", NONCE)
+    assert head.startswith(b"POST /relay/prove HTTP/1.1\r\nhost: 10.0.0.7:8702\r\ncontent-length: 0\r\n")
+    asked = parse(head)
+    assert asked is not None
+    assert body == b""
+    proved = as_read(proof(asked.headers, "b", KEY))
+    assert is_proof(KEY, "b", NONCE, proved)
+    assert not is_proof(KEY, "a", NONCE, proved)
+    assert not is_proof(KEY, "b", NONCE[::-1], proved)
+    assert not is_proof(b"another key 0123", "b", NONCE, proved)
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-funclet-proof": ""}, {"x-funclet-proof": "\xfc"}])
+def test_what_is_no_proof_proves_nothing(headers: dict[str, str]) -> None:
+    assert not is_proof(KEY, "b", NONCE, as_read(headers))
+
+
+@pytest.mark.parametrize("nonce", ["", "abc", NONCE.upper(), NONCE + "0", "relay\n1800000000\n{}"])
+def test_nothing_but_a_nonce_is_ever_proved(nonce: str) -> None:
+    with pytest.raises(RelayError, match="nonce"):
+        proof(as_read({"x-funclet-nonce": nonce}), "b", KEY)
 
 
 # -- replays

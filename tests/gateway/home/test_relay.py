@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 import pytest
@@ -15,8 +15,9 @@ from aiohttp import web
 
 from funclet.gateway.home import relay as relay_module
 from funclet.gateway.home.homes import home_among
-from funclet.gateway.home.messages import PATH, outgoing
-from funclet.gateway.ports import InvokeRequest, StartError
+from funclet.gateway.home.messages import PATH, PROVE, outgoing, proof
+from funclet.gateway.home.messages import answer as answer_headers
+from funclet.gateway.ports import InvokeRequest, InvokeResult, StartError
 from funclet.gateway.settings import ListenerLimits
 from funclet.lambda_api.invoke import REQUEST_LIMIT
 from funclet.plan.routes import FunctionRoute, Target, Unavailable
@@ -385,7 +386,7 @@ def request_for(name: str, body: bytes = b"{}") -> InvokeRequest:
 async def knock(node: Node, headers: dict[str, str], body: bytes = b"{}") -> tuple[int, str | None]:
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"http://{node.internal}{PATH}", data=body, headers=headers) as response,
+        session.post(f"http://{node.internal}{PATH}", data=io.BytesIO(body), headers=headers) as response,
     ):
         return response.status, response.headers.get("x-funclet-not-started")
 
@@ -424,84 +425,122 @@ async def test_a_call_that_no_gateway_signed_for_this_one_now_is_refused(
     assert b.starter.started == []
 
 
-async def test_a_call_without_a_signature_is_refused_before_its_body_is_read(pair: list[Node]) -> None:
-    host, port = pair[1].internal.split(":")
+async def test_nothing_is_kept_of_a_body_that_nobody_signed_for(pair: list[Node]) -> None:
+    b = pair[1]
+    host, port = b.internal.split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(b"POST /relay HTTP/1.1\r\nhost: x\r\ncontent-length: 6000000\r\n\r\n")
+    writer.write(b"POST /relay HTTP/1.1\r\nhost: x\r\ncontent-length: 6000000\r\n\r\n" + bytes(5_000_000))
+    await writer.drain()
+    (lane,) = b.lanes
+    await until(lambda: lane._left == 1_000_000)
+    assert (b.gateway.admission.requests, b.gateway.admission.bytes, len(lane._buffer)) == (0, 0, 0)
+    writer.write(bytes(1_000_000))
     assert (await read_answer(reader)).status == 401
     writer.close()
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_over_the_limit_is_refused(pair: list[Node], *, chunked: bool) -> None:
+async def test_a_body_over_the_limit_is_refused(pair: list[Node]) -> None:
     body = b"a" * (REQUEST_LIMIT + 1)
     headers = outgoing(request_for(AT_B, body), "b", KEY, time.time())
-
-    async def pieces() -> AsyncIterator[bytes]:
-        yield body
-
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(
-            f"http://{pair[1].internal}{PATH}",
-            data=pieces() if chunked else io.BytesIO(body),
-            headers=headers,
-        ) as response,
-    ):
-        assert response.status == 413
+    assert await knock(pair[1], headers, body) == (413, None)
     assert pair[1].starter.started == []
 
 
-# -- whoever is at a gateway's address and is none
+@pytest.mark.parametrize("calls_before", [0, 1])
+async def test_a_gateway_that_goes_down_takes_nothing_in_and_is_passed_over(
+    pair: list[Node], calls_before: int
+) -> None:
+    a, b = pair
+    for _ in range(calls_before):
+        await call(a)
+    b.gateway.admission.closing = True
+    assert (await call(a)).status == 200
+    assert (len(calls_at(a)), len(calls_at(b))) == (1, calls_before)
+    assert a.homes.passed_over == ["b"]
+
+
+# -- whoever is at a gateway's address
+
+
+@dataclass
+class Impostor:
+    """A server at a gateway's address; it proves itself only with the gateways' key."""
+
+    key: bytes = b"a guess"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b"secret"
+    came: list[str] = field(default_factory=list)
+    events: list[bytes] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.came.append(request.path)
+        body = await request.read()
+        if request.path == PROVE:
+            nonce = {b"x-funclet-nonce": request.headers["x-funclet-nonce"].encode()}
+            return web.Response(headers=proof(nonce, "b", self.key))
+        self.events.append(body)
+        return web.Response(status=self.status, headers=self.headers, body=self.body)
+
+
+@contextlib.asynccontextmanager
+async def in_place_of_b(a: Node, impostor: Impostor) -> AsyncIterator[None]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", impostor.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    a.homes.update({"b": f"127.0.0.1:{runner.addresses[0][1]}"})
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def test_who_has_a_gateways_address_and_not_its_key_learns_nothing_of_a_call(pair: list[Node]) -> None:
+    a, _ = pair
+    impostor = Impostor(headers={"x-funclet-relay-result": "{}"})
+    async with in_place_of_b(a, impostor):
+        answer = await call(a, b'"the event"')
+    assert (answer.status, answer.body) == (200, b'"the event"')
+    assert len(calls_at(a)) == 1
+    assert (impostor.came, impostor.events) == ([PROVE], [])
+
+
+async def test_a_gateway_proves_itself_once_on_each_connection(pair: list[Node]) -> None:
+    a, _ = pair
+    impostor = Impostor(KEY, headers=answer_headers(InvokeResult(b""))[0], body=b"1")
+    async with in_place_of_b(a, impostor):
+        assert [(await call(a)).body for _ in range(3)] == [b"1"] * 3
+    assert impostor.came == [PROVE, PATH, PATH, PATH]
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "told"),
+    ("status", "headers"),
     [
-        (200, {}, 500),
-        (200, {"x-funclet-relay-result": "[]"}, 500),
-        (500, {}, 500),
-        (307, {"location": "/elsewhere"}, 500),
-        (404, {}, 503),
-        (413, {}, 503),
+        (200, {}),
+        (200, {"x-funclet-relay-result": "[]"}),
+        (500, {}),
+        (307, {"location": "/elsewhere"}),
+        (404, {}),
+        (413, {}),
     ],
 )
 async def test_an_answer_that_is_none_of_a_gateway_is_not_passed_on(
-    pair: list[Node], status: int, headers: dict[str, str], told: int
+    pair: list[Node], status: int, headers: dict[str, str]
 ) -> None:
-    came: list[str] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        came.append(request.path)
-        await request.read()
-        return web.Response(status=status, headers=headers, body=b"secret")
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    pair[0].homes.update({"b": f"127.0.0.1:{runner.addresses[0][1]}"})
-    got = await call(pair[0])
-    assert got.status == told
+    impostor = Impostor(KEY, status, headers)
+    async with in_place_of_b(pair[0], impostor):
+        got = await call(pair[0])
+    assert got.status == 500
     assert b"secret" not in got.body
-    assert came == [PATH]
-    await runner.cleanup()
+    assert impostor.came == [PROVE, PATH]
 
 
 async def test_an_answer_that_is_too_long_is_not_read_to_its_end(pair: list[Node]) -> None:
-    async def answer(request: web.Request) -> web.Response:
-        await request.read()
-        return web.Response(headers={"x-funclet-relay-result": "{}"}, body=b"a" * (8 * 1024 * 1024))
-
-    app = web.Application()
-    app.router.add_post(PATH, answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    pair[0].homes.update({"b": f"127.0.0.1:{runner.addresses[0][1]}"})
-    assert (await call(pair[0])).status == 500
-    await runner.cleanup()
+    impostor = Impostor(KEY, headers={"x-funclet-relay-result": "{}"}, body=b"a" * (8 * 1024 * 1024))
+    async with in_place_of_b(pair[0], impostor):
+        assert (await call(pair[0])).status == 500
 
 
 async def test_a_fault_of_the_relay_itself_is_owned_up_to(pair: list[Node]) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from funclet.gateway.failure import Failure
+from funclet.gateway.http_answer import Answered
 from funclet.gateway.ports import InvokeRequest, InvokeResult
-from funclet.gateway.upstream import Answered
 from funclet.lambda_api.invoke import RESPONSE_LIMIT
 
 _OK = 200

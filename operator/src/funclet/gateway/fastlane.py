@@ -1,4 +1,4 @@
-"""The public listener's protocol: Invoke is read here, all else is handed to aiohttp with the bytes read so far.
+"""A listener's protocol: what its front is for is read here, all else is handed to aiohttp with the bytes read so far.
 
 One request at a time per connection, answered in order; what a client pipelines waits in the buffer.
 """
@@ -15,21 +15,14 @@ from typing_extensions import override
 from funclet.gateway import http_head
 from funclet.gateway.admission import Admission
 from funclet.gateway.backlog import Backlog
-from funclet.gateway.front import Answer, LambdaFront, error_answer
+from funclet.gateway.http_front import Answer, Begin, Front
 from funclet.gateway.http_head import Head
 from funclet.gateway.lobby import Lobby, address_of
 from funclet.gateway.presence import Presence
 from funclet.gateway.settings import ListenerLimits
 from funclet.gateway.slow_lane import SlowLane
-from funclet.lambda_api.errors import (
-    AwsError,
-    bad_request,
-    head_too_large,
-    request_timeout,
-    throttled,
-    unavailable,
-)
-from funclet.lambda_api.invoke import REQUEST_LIMIT, InvokeHead, too_large
+from funclet.lambda_api.errors import AwsError, bad_request, head_too_large, request_timeout, throttled
+from funclet.lambda_api.invoke import REQUEST_LIMIT, too_large
 
 if TYPE_CHECKING:
     from funclet.gateway.ports import Abandonable
@@ -64,7 +57,7 @@ class State(Enum):
 class Listener:
     """What all connections of the listener share."""
 
-    front: LambdaFront
+    front: Front
     admission: Admission
     lobby: Lobby
     limits: ListenerLimits
@@ -80,7 +73,7 @@ class Listener:
 
 
 class FastLane(asyncio.Protocol):
-    """One connection of the public listener."""
+    """One connection of a listener."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -99,7 +92,7 @@ class FastLane(asyncio.Protocol):
         #: bytes of the head that were searched for its end
         self._searched = 0
         #: what the request asks for, or the answer that it gets once its body is read off
-        self._asked: InvokeHead | AwsError | None = None
+        self._asked: Begin | Answer | None = None
         #: bytes of the body that are still to be taken from the buffer
         self._left = 0
         #: bytes of the body that count as held; None: the request is not admitted
@@ -305,10 +298,10 @@ class FastLane(asyncio.Protocol):
         self._searched = 0
 
     def _read_head(self) -> bool:
-        buffer = self._buffer
+        buffer, front = self._buffer, self._listener.front
         end = buffer.find(http_head.END, max(0, self._searched - len(http_head.END))) + len(http_head.END)
         if end < len(http_head.END):
-            if not http_head.may_become_invoke(buffer, self._searched):
+            if not http_head.may_become(front.beginning, buffer, self._searched):
                 self._hand_over()
             elif len(buffer) > self._limits.head_bytes:
                 self._refuse(head_too_large())
@@ -318,8 +311,8 @@ class FastLane(asyncio.Protocol):
             self._refuse(head_too_large())
             return False
         data = bytes(buffer[:end])
-        head = http_head.parse(data) if data.startswith(http_head.BEGINNING) else None
-        asked = None if head is None else self._listener.front.head(head.target, head.headers)
+        head = http_head.parse(data) if data.startswith(front.beginning) else None
+        asked = None if head is None else front.head(head.target, head.headers)
         if head is None or asked is None:
             self._hand_over()
             return False
@@ -329,22 +322,22 @@ class FastLane(asyncio.Protocol):
         del buffer[:end]
         return self._admit(head, asked)
 
-    def _admit(self, head: Head, asked: InvokeHead | AwsError) -> bool:
+    def _admit(self, head: Head, asked: Begin | Answer) -> bool:
         """Decide from the head whether the body is wanted."""
-        admission = self._listener.admission
+        admission, front = self._listener.admission, self._listener.front
         if head.length > REQUEST_LIMIT:
             self._refuse(too_large())
             return False
-        if isinstance(asked, InvokeHead):
+        if not isinstance(asked, Answer):
             if admission.closing:
-                asked = unavailable("This gateway is going down.")
+                asked = front.closing()
             elif admission.enter():
                 self._held = 0
             else:
-                asked = throttled("ConcurrentInvocationLimitExceeded")
+                asked = front.refusal(throttled("ConcurrentInvocationLimitExceeded"))
         if head.expects and len(self._buffer) < head.length:
-            if isinstance(asked, AwsError):
-                self._refuse(asked)
+            if isinstance(asked, Answer):
+                self._end_with(asked)
                 return False
             self._send(_CONTINUE)
         self._asked, self._left = asked, head.length
@@ -357,13 +350,13 @@ class FastLane(asyncio.Protocol):
         asked = self._asked
         if asked is None:
             raise RuntimeError("a body is read before its head")
-        if isinstance(asked, AwsError):
+        if isinstance(asked, Answer):
             self._skip_body(asked)
         else:
             self._take_body(asked)
         return False
 
-    def _skip_body(self, error: AwsError) -> None:
+    def _skip_body(self, answer: Answer) -> None:
         """Let go of what came of an unwanted body; the answer follows its end."""
         skipped = min(len(self._buffer), self._left)
         del self._buffer[:skipped]
@@ -372,9 +365,9 @@ class FastLane(asyncio.Protocol):
             self._progress = self._listener.clock()
             return
         self._state = State.CALL
-        self._respond(error_answer(error))
+        self._respond(answer)
 
-    def _take_body(self, asked: InvokeHead) -> None:
+    def _take_body(self, begin: Begin) -> None:
         buffer = self._buffer
         if not self._hold(min(len(buffer), self._left)):
             self._refuse(throttled("ConcurrentInvocationLimitExceeded"))
@@ -387,7 +380,7 @@ class FastLane(asyncio.Protocol):
             body = bytes(view[: self._left])
         del buffer[: self._left]
         self._state = State.CALL
-        call = self._listener.front.begin(asked, body, self._respond)
+        call = begin(body, self._respond)
         if self._state is State.CALL:
             self._call = call
 
@@ -424,9 +417,12 @@ class FastLane(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._pump)
 
     def _refuse(self, error: AwsError) -> None:
+        self._end_with(self._listener.front.refusal(error))
+
+    def _end_with(self, answer: Answer) -> None:
         """Answer and close; what still comes is read off for a while, else the client might not see the answer."""
         self._give_back()
-        self._write(error_answer(error), keep_alive=False)
+        self._write(answer, keep_alive=False)
         self._buffer.clear()
         if self._ended:
             self.close()

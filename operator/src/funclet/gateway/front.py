@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
 
 import structlog
 
@@ -15,31 +14,29 @@ from funclet.gateway.access.accounts import Accounts
 from funclet.gateway.access.port import Access, Request
 from funclet.gateway.checks import Checks
 from funclet.gateway.guard import Guard
+from funclet.gateway.http_front import Answer, Begin, Respond
 from funclet.gateway.invoke import Invoker
 from funclet.gateway.ports import Abandonable, InvokeRequest, InvokeResult
 from funclet.gateway.router import Router
 from funclet.gateway.settings import GatewaySettings
 from funclet.lambda_api.arn import function_arn
-from funclet.lambda_api.errors import AwsError, function_not_found, not_runnable, service_error
-from funclet.lambda_api.invoke import InvokeHead, checking, parse_head, result_headers
+from funclet.lambda_api.errors import (
+    AwsError,
+    function_not_found,
+    not_runnable,
+    service_error,
+    unavailable,
+)
+from funclet.lambda_api.invoke import PREFIX, InvokeHead, checking, parse_head, result_headers
 from funclet.plan.routes import Target, UnavailableError, UnknownQualifierError, resolve
 
 _log = structlog.get_logger(__name__)
 
 
-class Answer(NamedTuple):
-    """An HTTP answer; no body on 204."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
-Respond = Callable[[Answer], None]
-
-
 class LambdaFront:
     """The Invoke operation; `draw` gives uniform numbers in [0, 1), `wall` the seconds since the epoch."""
+
+    beginning = b"POST " + PREFIX
 
     def __init__(
         self,
@@ -66,15 +63,23 @@ class LambdaFront:
         self._none_asking.set()
         self.guard = Guard(settings.allowed_hosts)
 
-    def head(self, target: bytes, headers: Mapping[bytes, bytes]) -> InvokeHead | AwsError | None:
-        """Return what the head of a POST asks for; header names in lower case. None: it is not Invoke."""
+    def head(self, target: bytes, headers: Mapping[bytes, bytes]) -> Begin | Answer | None:
+        """See Front."""
         head = self.guard.refusal(headers) or parse_head(target, headers, self._region)
-        if isinstance(head, InvokeHead) and (refusal := self._access.glance(head.token)) is not None:
-            return refusal
-        return head
+        if isinstance(head, InvokeHead):
+            refused = self._access.glance(head.token)
+            return partial(self._begin, head) if refused is None else error_answer(refused)
+        return None if head is None else error_answer(head)
 
-    def begin(self, head: InvokeHead, body: bytes, respond: Respond) -> Abandonable | None:
-        """Begin the call; `respond` runs once, perhaps before this returns. None: it is over already."""
+    def refusal(self, error: AwsError) -> Answer:
+        """See Front."""
+        return error_answer(error)
+
+    def closing(self) -> Answer:
+        """See Front."""
+        return error_answer(unavailable("This gateway is going down."))
+
+    def _begin(self, head: InvokeHead, body: bytes, respond: Respond) -> Abandonable | None:
         steps = _Steps(self._asked)
 
         def decided(verdict: str | AwsError) -> None:

@@ -6,18 +6,13 @@ import structlog
 from aiohttp import HttpVersion10, HttpVersion11, web
 
 from funclet.gateway.admission import Admission
-from funclet.gateway.front import Answer, LambdaFront, error_answer
+from funclet.gateway.front import LambdaFront, error_answer
 from funclet.gateway.held import NO_ROOM, Held
+from funclet.gateway.http_front import Answer, Begin
 from funclet.gateway.settings import ListenerLimits
 from funclet.gateway.slow_lane import SlowLanes, SlowRequest, response_of
-from funclet.lambda_api.errors import (
-    AwsError,
-    bad_request,
-    service_error,
-    unavailable,
-    unknown_operation,
-)
-from funclet.lambda_api.invoke import REQUEST_LIMIT, InvokeHead, too_large
+from funclet.lambda_api.errors import AwsError, bad_request, service_error, unknown_operation
+from funclet.lambda_api.invoke import REQUEST_LIMIT, too_large
 
 _log = structlog.get_logger(__name__)
 #: seconds; how long what a refused client still sends is read off
@@ -74,17 +69,17 @@ class _Handler:
             raise _MalformedError("The request target must be a path.")
         if request.method != "POST":
             return error_answer(self._front.guard.refusal(headers) or unknown_operation())
-        head = self._front.head(target, headers)
-        if not isinstance(head, InvokeHead):
-            return error_answer(head or unknown_operation())
-        return await self._invoke(request, head)
+        asked = self._front.head(target, headers)
+        if asked is None:
+            return error_answer(unknown_operation())
+        return asked if isinstance(asked, Answer) else await self._invoke(request, asked)
 
-    async def _invoke(self, request: web.BaseRequest, head: InvokeHead) -> Answer:
+    async def _invoke(self, request: web.BaseRequest, begin: Begin) -> Answer:
         length = request.content_length
         if length is not None and length > REQUEST_LIMIT:
             return error_answer(too_large())
         if self._admission.closing:
-            return error_answer(unavailable("This gateway is going down."))
+            return self._front.closing()
         if not self._admission.enter():
             return error_answer(NO_ROOM)
         held = Held(self._admission)
@@ -92,15 +87,15 @@ class _Handler:
             body = await held.read(request)
             if isinstance(body, AwsError):
                 return error_answer(body)
-            return await self._call(head, body)
+            return await self._call(begin, body)
         except (web.RequestPayloadError, ValueError) as error:
             raise _MalformedError("The body breaks off or is not well-formed.") from error
         finally:
             held.leave()
 
-    async def _call(self, head: InvokeHead, body: bytes) -> Answer:
+    async def _call(self, begin: Begin, body: bytes) -> Answer:
         over: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        call = self._front.begin(head, body, lambda answer: None if over.done() else over.set_result(answer))
+        call = begin(body, lambda answer: None if over.done() else over.set_result(answer))
         try:
             return await over
         except asyncio.CancelledError:

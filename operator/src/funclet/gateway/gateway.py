@@ -2,23 +2,20 @@
 
 import asyncio
 import random
-import resource
 import socket
 import time
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
 
 from funclet.gateway.access.accounts import Accounts
 from funclet.gateway.access.open import OpenAccess
 from funclet.gateway.access.port import Access
 from funclet.gateway.admission import Admission
-from funclet.gateway.fastlane import FastLane, Listener
 from funclet.gateway.fleet import Fleet
 from funclet.gateway.front import LambdaFront
 from funclet.gateway.front_lambda import lambda_server
 from funclet.gateway.home.messages import RelayedCall
 from funclet.gateway.invoke import Done, Invoker
-from funclet.gateway.lobby import Lobby, within_descriptors
+from funclet.gateway.listening import FastServer
 from funclet.gateway.metrics import Gauge, Metrics
 from funclet.gateway.pool import RevisionState
 from funclet.gateway.ports import Abandonable, Instance, InvokeRequest, InvokeResult, Relaying, Starter
@@ -34,7 +31,6 @@ from funclet.plan.routes import FunctionRoute, Target, Unavailable
 
 #: seconds between two looks at what is due
 _SWEEP = 0.5
-_BACKLOG = 1024
 
 OnRevisionChange = Callable[[Revision], None]
 
@@ -62,7 +58,6 @@ class Gateway:
         self._settings = settings
         self._on_revision_change = on_revision_change
         self._draw = draw
-        self._wall = wall
         self._loop = asyncio.get_running_loop()
         self.metrics = Metrics()
         self.metrics.gauges = self._gauges
@@ -83,33 +78,19 @@ class Gateway:
             draw=draw,
             wall=wall,
         )
-        self._slow_lane = lambda_server(self._front, self.admission, settings.listener)
-        limits = within_descriptors(settings.listener, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        self._lobby = Lobby(limits)
-        self._listener = Listener(
-            self._front, self.admission, self._lobby, limits, self._slow_lane, self._loop.time
-        )
-        self._server: asyncio.Server | None = None
+        slow_lane = lambda_server(self._front, self.admission, settings.listener)
+        self._public = FastServer(self._front, slow_lane, self.admission, settings.listener, wall=wall)
         self._sweeping: asyncio.TimerHandle | None = None
 
     @property
     def port(self) -> int:
         """The port that the listener has. Raises RuntimeError before `start`."""
-        if self._server is None or not self._server.sockets:
-            raise RuntimeError("the gateway does not listen")
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._public.port
 
     async def start(self, listener: socket.socket | None = None) -> None:
         """Serve on a listening socket, or on the settings' address. Raises OSError where that is taken."""
         self._sweep()
-        if listener is not None:
-            self._server = await self._loop.create_server(self._connect, sock=listener, backlog=_BACKLOG)
-            return
-        settings = self._settings
-        self._server = await self._loop.create_server(
-            self._connect, settings.host, settings.port, backlog=_BACKLOG
-        )
+        await self._public.start(listener or (self._settings.host, self._settings.port))
 
     def update_routes(self, routes: RouteTable) -> None:
         """Replace the table of functions; removed ones finish what they run."""
@@ -194,9 +175,7 @@ class Gateway:
     async def stop(self, grace: float, *, keep_instances: bool = False) -> None:
         """Take no more calls, give those under way `grace` seconds, end all instances or leave them to others."""
         self.admission.closing = True
-        if self._server is not None:
-            self._server.close()
-        self._lobby.close_idle()
+        self._public.stop_listening()
         await self._front.settle(grace)
         await self._invoker.drain(grace)
         if self._sweeping is not None:
@@ -207,14 +186,10 @@ class Gateway:
                 place.link.end(Broken(None, "the gateway is going down"))
                 if not keep_instances:
                     self._fleet.end(place)
-        await self._lobby.close(1.0)
-        await self._slow_lane.shutdown(1.0)
+        await self._public.close(1.0)
         await self._fleet.close(keep=keep_instances)
 
     # -- how
-
-    def _connect(self) -> FastLane:
-        return FastLane(self._listener)
 
     def _is_home(self, where: RouteKey) -> bool:
         return self._relay is None or not self._relay.is_elsewhere(*where)
@@ -233,8 +208,6 @@ class Gateway:
     def _sweep(self) -> None:
         self._sweeping = self._loop.call_later(_SWEEP, self._sweep)
         now = self._loop.time()
-        self._listener.date = f"Date: {formatdate(self._wall(), usegmt=True)}\r\n"
-        self._lobby.sweep(now)
         for function in self._router.all():
             for place in function.slots.places():
                 place.link.sweep(now)
@@ -255,7 +228,7 @@ class Gateway:
             "funclet_connections",
             "Connections of the public listener.",
             (),
-            [((), len(self._lobby.connections))],
+            [((), self._public.connections)],
         )
         yield "funclet_held_requests", "Requests held by the public listener.", (), [((), held.requests)]
         yield (

@@ -7,11 +7,7 @@ more forms and refuses the bad ones.
 import re
 from typing import NamedTuple
 
-from funclet.lambda_api.invoke import PREFIX
-
 END = b"\r\n\r\n"
-#: how every request begins that the fast lane is for
-BEGINNING = b"POST " + PREFIX
 
 # Possessive quantifiers: no input makes it try twice.
 _HEAD = re.compile(
@@ -40,12 +36,12 @@ class Head(NamedTuple):
     expects: bool
 
 
-def may_become_invoke(data: bytes | bytearray, known: int = 0) -> bool:
-    """Whether bytes without an end of head in them may still become an Invoke request that is read here.
+def may_become(beginning: bytes, data: bytes | bytearray, known: int = 0) -> bool:
+    """Whether bytes without an end of head in them may still become a request that begins so and is read here.
 
     The first `known` bytes were found to be such: a head that comes byte by byte is not read anew each time.
     """
-    if not data.startswith(BEGINNING) and not BEGINNING.startswith(data):
+    if not data.startswith(beginning) and not beginning.startswith(data):
         return False
     return _BARE_LF.search(data, known) is None
 

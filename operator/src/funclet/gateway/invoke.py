@@ -21,13 +21,14 @@ from funclet.gateway.answer import (
 )
 from funclet.gateway.ask import fence
 from funclet.gateway.failure import MOVED, Failure, StartFailedError
+from funclet.gateway.http_answer import Answered
 from funclet.gateway.metrics import Metrics
 from funclet.gateway.pool import Place, Waiter
 from funclet.gateway.ports import Abandonable, InvokeRequest, InvokeResult, Relaying
 from funclet.gateway.resend import BreakPoint, Fence, may_resend
 from funclet.gateway.router import Router
 from funclet.gateway.slots import FunctionSlots
-from funclet.gateway.upstream import Answered, Broken, Ending, Oversized, Undialled
+from funclet.gateway.upstream import Broken, Ending, Oversized, Undialled
 from funclet.lambda_api.errors import (
     AwsError,
     LambdaApiError,

@@ -5,7 +5,7 @@ What a client sent is repeated neither in an answer nor in a log: a broken line 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from aiohttp import HttpVersion10, HttpVersion11, web
@@ -15,7 +15,8 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from typing_extensions import override
 
-from funclet.gateway.front import Answer, error_answer
+from funclet.gateway.front import error_answer
+from funclet.gateway.http_front import Answer
 from funclet.lambda_api.errors import AwsError, bad_request, head_too_large, service_error
 
 _log = structlog.get_logger(__name__)
@@ -126,9 +127,12 @@ class SlowLanes(web.Server):
     """Makes the handlers; `options` are RequestHandler's."""
 
     def __init__(
-        self, handler: Callable[[SlowRequest], Awaitable[web.StreamResponse]], **options: Any
+        self,
+        handler: Callable[[Any], Awaitable[web.StreamResponse]],
+        request_factory: Callable[..., web.BaseRequest] = SlowRequest,
+        **options: Any,
     ) -> None:
-        super().__init__(cast("Any", handler), request_factory=SlowRequest, handler_cancellation=True)
+        super().__init__(handler, request_factory=request_factory, handler_cancellation=True)
         self._options = options
 
     @override

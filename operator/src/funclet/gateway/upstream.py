@@ -1,44 +1,24 @@
 """One kept-alive connection to one instance's supervisor, and one call at a time on it.
 
-What comes from there is hostile: it is capped in bytes and time, and parsed by httptools.
+What comes from there is hostile: it is capped in bytes and time.
 """
 
 import asyncio
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-import httptools
 from typing_extensions import override
 
 from funclet.gateway.greeting import LONGEST, PATIENCE, Greeting, parse_greeting
+from funclet.gateway.http_answer import Answered, AnswerReader, NoAnswerError, OversizedError
 from funclet.gateway.ports import Instance, UnixAddress
 from funclet.gateway.proof import Proof, ProofError, Trust, proof_for
-from funclet.lambda_api.invoke import RESPONSE_LIMIT
+from funclet.gateway.tcp import notice_a_dead_node, send
 
 #: seconds after which an unused connection is closed, well before the supervisor would (75 s)
 IDLE = 15.0
-_HEAD_LIMIT = 64 * 1024
 _PROOF_LIMIT = 4096
-#: how long a machine may be silent: with bytes under way in milliseconds, else three questions from 5 s on
-_LIVENESS = {
-    socket.TCP_USER_TIMEOUT: 10_000,
-    socket.TCP_KEEPIDLE: 5,
-    socket.TCP_KEEPINTVL: 2,
-    socket.TCP_KEEPCNT: 3,
-}
-#: bytes of an event that is copied behind its head, to be one packet
-_SMALL = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A whole answer; header names in lower case."""
-
-    status: int
-    headers: Mapping[bytes, bytes]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +141,6 @@ class Link:
             self._head = self._body = b""
 
 
-def _notice_a_dead_node(connection: socket.socket) -> None:
-    """Have the kernel end a connection whose peer's machine is gone: nothing else would until the call's deadline."""
-    for option, value in _LIVENESS.items():
-        connection.setsockopt(socket.IPPROTO_TCP, option, value)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-
 class _Connection(asyncio.Protocol):
     """The bytes of a Link: greeting first, then one answer at a time."""
 
@@ -183,17 +156,9 @@ class _Connection(asyncio.Protocol):
         self._greeting = b""
         #: when it last was of use
         self.used = loop.time()
-        self._parser = httptools.HttpResponseParser(self)
+        self._reader = AnswerReader()
         self._calling = False
         self._answering = False
-        self._head_size = 0
-        self._headers: dict[bytes, bytes] = {}
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._complete = False
-        self._surplus = False
-        self._status = 0
-        self._keep_alive = True
 
     @property
     def is_gone(self) -> bool:
@@ -202,16 +167,9 @@ class _Connection(asyncio.Protocol):
     def call(self, head: bytes, body: bytes) -> None:
         transport = cast("asyncio.Transport", self._transport)
         self._calling = True
-        self._answering = self._complete = False
-        self._headers = {}
-        self._chunks = []
-        self._size = self._head_size = 0
-        # Not writelines: since Python 3.12 it sends without ever pausing whoever writes.
-        if len(body) <= _SMALL:
-            transport.write(head + body)
-        else:
-            transport.write(head)
-            transport.write(body)
+        self._answering = False
+        self._reader.expect()
+        send(transport, head, body)
 
     def drop(self) -> None:
         if self._transport is not None:
@@ -223,9 +181,7 @@ class _Connection(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        connection = transport.get_extra_info("socket")
-        if connection is not None and connection.family != socket.AF_UNIX:
-            _notice_a_dead_node(connection)
+        notice_a_dead_node(transport)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -300,53 +256,25 @@ class _Connection(asyncio.Protocol):
             self.greeted.set_exception(ConnectionError(why))
 
     def _feed(self, data: bytes) -> None:
-        if not self._chunks and self._size == 0:
-            self._head_size += len(data)
         try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(f"not an HTTP answer: {error}")
-            return
-        if self._size > RESPONSE_LIMIT:
+            answer = self._reader.feed(data)
+        except NoAnswerError as error:
+            self._fail(str(error))
+        except OversizedError:
             self._link.end(Oversized())
-        elif self._complete:
-            self._finish()
-        elif not self._size and self._head_size > _HEAD_LIMIT:
-            self._fail("the head of the answer is too large")
+        else:
+            if answer is not None:
+                self._finish(answer)
 
-    def _finish(self) -> None:
+    def _finish(self, answer: Answered) -> None:
         self._calling = False
         self.used = self._loop.time()
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks = []
-        if self._surplus or not self._keep_alive:
+        if not self._reader.may_go_on:
             self._link.close()
-        self._link.end(Answered(self._status, self._headers, body))
+        self._link.end(answer)
 
     def _fail(self, why: str) -> None:
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()
         self._link.lost(self, Broken(None if self._answering else self._boot, why))
-
-    def on_message_begin(self) -> None:
-        """Note a second answer behind the first (httptools)."""
-        self._surplus = self._complete
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header (httptools)."""
-        if not self._complete:
-            self._headers[name.lower()] = value
-
-    def on_body(self, chunk: bytes) -> None:
-        """Collect a piece of the body (httptools); past the cap only its size is kept."""
-        self._size += len(chunk)
-        if self._size <= RESPONSE_LIMIT and not self._complete:
-            self._chunks.append(chunk)
-
-    def on_message_complete(self) -> None:
-        """Note the end of the answer (httptools), while the parser still knows of its headers."""
-        if not self._complete:
-            self._complete = True
-            self._status = self._parser.get_status_code()
-            self._keep_alive = self._parser.should_keep_alive()

@@ -1,32 +1,70 @@
 """The internal listener: relayed calls of other gateways, announcements and code for pods. All of it is signed."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from aiohttp import web
 
+from funclet.gateway.admission import Admission
 from funclet.gateway.code.archives import PATH as CODE
-from funclet.gateway.code.archives import Archives
 from funclet.gateway.code.door import CodeDoor
 from funclet.gateway.deployments.announcements import PATH as ANNOUNCE
 from funclet.gateway.deployments.announcements import AnnouncementDoor
-from funclet.gateway.home.messages import PATH as RELAY
-from funclet.gateway.home.relay import RelayDoor
-from funclet.lambda_api.invoke import REQUEST_LIMIT
+from funclet.gateway.home.door import RelayFront
+from funclet.gateway.listening import FastServer
+from funclet.gateway.settings import ListenerLimits
+from funclet.gateway.slow_lane import SlowLanes
 
-_HEAD_LIMIT = 64 * 1024
+#: a gateway may bring as many calls as it may hold
+LIMITS = replace(ListenerLimits(), connections=20_000, connections_per_address=10_000)
 
 
-def internal_application(
-    relay: RelayDoor, announcements: AnnouncementDoor, archives: Archives, capability_key: bytes
-) -> web.Application:
-    """Make the application; none of its routes answers anything of worth to who shows no right to it."""
-    app = web.Application(
-        client_max_size=REQUEST_LIMIT,
-        handler_args={"max_field_size": _HEAD_LIMIT, "max_line_size": 8190, "auto_decompress": False},
-    )
+def pod_application(announcements: AnnouncementDoor, code: CodeDoor) -> web.Application:
+    """Make what pods ask; none of its routes answers anything of worth to who shows no right to it."""
+    app = web.Application()
     app.add_routes(
-        [
-            web.post(RELAY, relay.answer),
-            web.post(ANNOUNCE, announcements.answer),
-            web.get(f"{CODE}/{{namespace}}/{{sha256}}", CodeDoor(archives, capability_key).answer),
-        ]
+        [web.post(ANNOUNCE, announcements.answer), web.get(f"{CODE}/{{namespace}}/{{sha256}}", code.answer)]
     )
     return app
+
+
+class InternalListener:
+    """Relayed calls on the fast lane, and an application for all else."""
+
+    def __init__(
+        self, relay: RelayFront, app: web.Application, admission: Admission, *, wall: Callable[[], float]
+    ) -> None:
+        self._relay = relay
+        self._runner = web.AppRunner(app)
+        self._admission = admission
+        self._wall = wall
+        self._server: FastServer | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it has. Raises RuntimeError before `start`."""
+        if self._server is None:
+            raise RuntimeError("the internal listener does not listen")
+        return self._server.port
+
+    async def start(self, host: str, port: int) -> None:
+        """Serve; a port of 0 lets the system choose. Raises OSError where it is taken."""
+        await self._runner.setup()
+        made = self._runner.server
+        if made is None:
+            raise RuntimeError("a runner that is set up has a server")
+        slow_lane = SlowLanes(
+            made.request_handler,
+            made.request_factory,
+            auto_decompress=False,
+            keepalive_timeout=LIMITS.keep_alive,
+            max_headers=LIMITS.head_lines,
+        )
+        self._server = FastServer(self._relay, slow_lane, self._admission, LIMITS, wall=self._wall)
+        await self._server.start((host, port))
+
+    async def close(self, grace: float) -> None:
+        """End; what has not taken its answer after `grace` seconds goes without."""
+        if self._server is not None:
+            await self._server.close(grace)
+        await self._runner.cleanup()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import aiohttp
 import structlog
-from aiohttp import web
 
 from funclet.api.platform import PlatformConfig
 from funclet.gateway.access.accounts import Accounts
@@ -15,9 +14,10 @@ from funclet.gateway.access.open import OpenAccess
 from funclet.gateway.access.port import Access
 from funclet.gateway.access.tokens import TokenAccess
 from funclet.gateway.cluster.contact import PodContact
-from funclet.gateway.cluster.internal import internal_application
+from funclet.gateway.cluster.internal import InternalListener, pod_application
 from funclet.gateway.cluster.snapshot import Snapshot
 from funclet.gateway.code.archives import Archives
+from funclet.gateway.code.door import CodeDoor
 from funclet.gateway.code.origin import OriginSettings, WebOrigin
 from funclet.gateway.deployments.announcements import AnnouncementDoor
 from funclet.gateway.deployments.lingering import BY_FUNCTION, Lingering, by_function
@@ -25,8 +25,9 @@ from funclet.gateway.deployments.raised import Whose, revision_of
 from funclet.gateway.deployments.starter import BY_REVISION, KINDS, DeploymentStarter, by_revision
 from funclet.gateway.follow import Follower
 from funclet.gateway.gateway import Gateway
+from funclet.gateway.home.door import RelayFront
 from funclet.gateway.home.homes import Homes
-from funclet.gateway.home.relay import Relay, RelayDoor
+from funclet.gateway.home.relay import Relay
 from funclet.gateway.proof import load_signer
 from funclet.gateway.settings import GatewaySettings as Serving
 from funclet.gateway.settings import ListenerLimits
@@ -129,12 +130,14 @@ class GatewayProcess:
 
     async def run(self) -> None:
         """Serve until `stop`; then finish what runs. Raises whatever ends a part that must never end."""
-        admin = await self._serve(
+        admin = await listen(
             health_application(self._gateway.metrics.registry, self._missing, self._dead),
+            self._settings.admin_host,
             self._settings.admin_port,
         )
         tasks = {asyncio.create_task(self._informer.run(), name="watches")}
-        internal = await self._serve(self._internal(), self._settings.internal_port)
+        internal = self._internal()
+        await internal.start(self._settings.admin_host, self._settings.internal_port)
         await self._membership.look()
         await self._see()
         # The others send calls as soon as they know of this gateway, so it tells them once it can take them.
@@ -160,7 +163,7 @@ class GatewayProcess:
             await self._archives.close()
             await self._origin.close()
             await self._session.close()
-            await internal.cleanup()
+            await internal.close(1.0)
             await admin.cleanup()
 
     async def _see(self) -> None:
@@ -194,14 +197,8 @@ class GatewayProcess:
         asked = self._kube if self._settings.auth == "Kubernetes" else None
         return TokenAccess(token, asked, accounts=self._accounts, clock=loop.time)
 
-    def _internal(self) -> web.Application:
-        relay = RelayDoor(
-            self._homes,
-            self._relay_key,
-            self._gateway.begin_relayed,
-            admission=self._gateway.admission,
-            wall=time.time,
-        )
+    def _internal(self) -> InternalListener:
+        relay = RelayFront(self._homes, self._relay_key, self._gateway.begin_relayed, wall=time.time)
         announcements = AnnouncementDoor(
             self._homes,
             self._capability_key,
@@ -209,7 +206,8 @@ class GatewayProcess:
             announced=self._starter.announced,
             session=self._session,
         )
-        return internal_application(relay, announcements, self._archives, self._capability_key)
+        app = pod_application(announcements, CodeDoor(self._archives, self._capability_key))
+        return InternalListener(relay, app, self._gateway.admission, wall=time.time)
 
     def _function_of(self, namespace: str, revision: str) -> str | None:
         """Name the function of a revision, as its Deployment says it."""
@@ -237,11 +235,6 @@ class GatewayProcess:
         """The internal addresses of the other gateways."""
         peers = self._membership.peers
         return [address for gateway, address in peers.items() if gateway != self._settings.identity]
-
-    async def _serve(self, app: web.Application, port: int) -> web.AppRunner:
-        return await listen(
-            app, self._settings.admin_host, port, handler_cancellation=True, keepalive_timeout=75.0
-        )
 
     def _routed(self, where: RouteKey, route: FunctionRoute | None) -> None:
         self._gateway.update_route(where, route)

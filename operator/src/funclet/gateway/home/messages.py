@@ -1,7 +1,8 @@
 """One invocation on its way to its home and back, as headers and bodies.
 
 The way there is signed with a key that all gateways share, over everything that matters, the time and whom it
-is for. The signature covers the body by its hash, so that nothing is read of a body which nobody signed for.
+is for. The signature covers the body by its hash, so that nothing runs which nobody signed for. Before it, on each
+connection, the other end proves with that key that it is the gateway which is meant.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from funclet.gateway.ports import InvokeRequest, InvokeResult
 from funclet.lambda_api.errors import AwsError
 
 PATH = "/relay"
+PROVE = "/relay/prove"
 NOT_HOME = "not-home"
 LEAVING = "leaving"
 NOT_KNOWN = "not-known"
@@ -27,7 +29,13 @@ _CALL = "x-funclet-relay-call"
 _SIGNATURE = "x-funclet-relay"
 _RESULT = "x-funclet-relay-result"
 _ERROR = "x-funclet-relay-error"
+_NOT_STARTED = "x-funclet-not-started"
+_NONCE = "x-funclet-nonce"
+_PROOF = "x-funclet-proof"
 _TIME = re.compile(r"[0-9]{1,12}")
+_HEX32 = re.compile(rb"[0-9a-f]{32}")
+#: names in lower case
+Headers = Mapping[bytes, bytes]
 
 
 class RelayError(ValueError):
@@ -58,6 +66,35 @@ class RelayedCall:
     passed_over: Sequence[str] = ()
 
 
+_CALL_FIELDS = tuple(each.name for each in fields(RelayedCall))
+_RESULT_FIELDS = tuple(each.name for each in fields(InvokeResult) if each.name != "body")
+
+
+def head_of(path: str, address: str, headers: Mapping[str, str], length: int = 0) -> bytes:
+    """Give the head of a POST to the gateway at an address."""
+    lines = [f"POST {path} HTTP/1.1", f"host: {address}", f"content-length: {length}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def question(address: str, nonce: str) -> tuple[bytes, bytes]:
+    """Give head and body of the request by which a gateway is asked to prove itself; `nonce` is 32 digits of hex."""
+    return head_of(PROVE, address, {_NONCE: nonce}), b""
+
+
+def proof(headers: Headers, own: str, key: bytes) -> dict[str, str]:
+    """Give the headers by which this gateway proves itself. Raises RelayError."""
+    nonce = headers.get(_NONCE.encode(), b"")
+    if not _HEX32.fullmatch(nonce):
+        raise RelayError(f"{_NONCE} is to be 32 digits of hex")
+    return {_PROOF: _prove(key, own, nonce.decode())}
+
+
+def is_proof(key: bytes, gateway: str, nonce: str, headers: Headers) -> bool:
+    """Whether an answer to `question` comes from that gateway."""
+    return hmac.compare_digest(headers.get(_PROOF.encode(), b""), _prove(key, gateway, nonce).encode())
+
+
 def outgoing(
     request: InvokeRequest, home: str, key: bytes, now: float, passed_over: Sequence[str] = ()
 ) -> dict[str, str]:
@@ -79,21 +116,17 @@ def outgoing(
         trace_id=request.trace_id,
         passed_over=passed_over,
     )
-    text = json.dumps(asdict(call))
+    text = json.dumps({name: getattr(call, name) for name in _CALL_FIELDS})
     time = str(int(now))
-    return {
-        _CALL: text,
-        _SIGNATURE: f"{time}:{_sign(key, time, text)}",
-        "content-type": "application/octet-stream",
-    }
+    return {_CALL: text, _SIGNATURE: f"{time}:{_sign(key, time, text)}"}
 
 
-def incoming(headers: Mapping[str, str], own: str, key: bytes, now: float) -> tuple[RelayedCall, int]:
+def incoming(headers: Headers, own: str, key: bytes, now: float) -> tuple[RelayedCall, int]:
     """Read a call that was relayed to this gateway, and when it was signed. Raises RelayError.
 
     Its body has still to be looked at by `is_body`, and whether it came before by Replays.
     """
-    text, signature = headers.get(_CALL, ""), headers.get(_SIGNATURE, "")
+    text, signature = _text(headers, _CALL), _text(headers, _SIGNATURE)
     time, _, digest = signature.partition(":")
     if not _TIME.fullmatch(time) or abs(now - int(time)) > SKEW:
         raise RelayError("the signature's time is not now")
@@ -114,17 +147,34 @@ def answer(outcome: InvokeResult | AwsError) -> tuple[dict[str, str], bytes]:
     """Give headers and body of an outcome on its way back."""
     if isinstance(outcome, AwsError):
         return {_ERROR: json.dumps(asdict(outcome))}, b""
-    told = {each.name: getattr(outcome, each.name) for each in fields(outcome) if each.name != "body"}
-    return {_RESULT: json.dumps(told)}, outcome.body
+    return {_RESULT: json.dumps({name: getattr(outcome, name) for name in _RESULT_FIELDS})}, outcome.body
 
 
-def outcome(headers: Mapping[str, str], body: bytes) -> InvokeResult | AwsError:
+def outcome(headers: Headers, body: bytes) -> InvokeResult | AwsError:
     """Read an outcome. Raises RelayError."""
-    if _ERROR in headers:
-        return _read(AwsError, headers[_ERROR])
-    if _RESULT in headers:
-        return _read(InvokeResult, headers[_RESULT], body=body)
+    if _ERROR.encode() in headers:
+        return _read(AwsError, _text(headers, _ERROR))
+    if _RESULT.encode() in headers:
+        return _read(InvokeResult, _text(headers, _RESULT), body=body)
     raise RelayError("the answer is none of a gateway")
+
+
+def not_started(reason: str) -> dict[str, str]:
+    """Give the headers that say that a call did not begin, and why."""
+    return {_NOT_STARTED: reason}
+
+
+def why_not_started(headers: Headers) -> str | None:
+    """Read why a call did not begin; None: it did."""
+    return _text(headers, _NOT_STARTED) or None
+
+
+def _text(headers: Headers, name: str) -> str:
+    return headers.get(name.encode(), b"").decode("latin-1")
+
+
+def _prove(key: bytes, gateway: str, nonce: str) -> str:
+    return hmac.new(key, f"relay-home\n{gateway}\n{nonce}".encode(), hashlib.sha256).hexdigest()
 
 
 def _sign(key: bytes, time: str, call: str) -> str:
