@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from yarl import URL
 
-from faults.waiting import until
+from faults import pods
 from load.asking import answer_of
 from load.invoking import Target
 from release.helm import Helm
@@ -19,54 +19,77 @@ from release.images import ROOT
 from release.release import NAME, NAMESPACE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cluster.provider import Provider
     from release.release import Release
 
 pytestmark = pytest.mark.timeout(300)
 EXAMPLES = ROOT / "examples"
+# Of the chart: where somebody works who names no namespace.
+DEFAULT = "default"
+ADA = {"name": "Ada"}
+STORY = {"text": (EXAMPLES / "alice.txt").read_text("utf-8")}
+SENT = json.dumps(STORY).encode()
+TOP = (("the", 14), ("it", 12), ("to", 10), ("a", 8), ("and", 8))
+ANSWERS = {
+    "greet": (ADA, {"message": "Hello, Ada!", "version": "$LATEST"}),
+    "greet:live": (ADA, {"message": "Hello, Ada!", "version": "1"}),
+    "word-count": (
+        STORY,
+        {"words": 278, "different": 143, "top": [{"word": word, "count": count} for word, count in TOP]},
+    ),
+    "checksum": (STORY, {"sha256": hashlib.sha256(SENT).hexdigest(), "bytes": len(SENT)}),
+}
 
 
-@pytest.fixture
-def examples(funclet: Release, namespace: str) -> str:
-    """The namespace that they are applied to; those with code beside the manifest are the command line's."""
-    for name in ("greet", "shell"):
-        funclet.kubectl("apply", "-n", namespace, "-f", str(EXAMPLES / name))
-    for name in ("greet", "checksum"):
-        funclet.kubectl(
-            "wait", f"fn/{name}", "-n", namespace, "--for=condition=Ready", "--timeout=60s", timeout=70
-        )
-    return namespace
+@pytest.fixture(scope="module")
+def shown(provider: Provider, funclet: Release) -> Iterator[str]:
+    """What the README's last command shows once its own commands, one after the other, led to Ready.
 
-
-async def test_the_readme_leads_to_a_function_that_answers(provider: Provider, funclet: Release) -> None:
-    """Its own commands, one after the other; the first three are what `make e2e` and its fixture did."""
+    The first three are what `make e2e` and the release's fixture did.
+    """
     *made, apply, show = quick_start()
     values = "build/images/values.json"
     install = (
         f"helm install {NAME} charts/funclet --namespace {NAMESPACE} --create-namespace --values {values}"
     )
     assert made == ["make images", "make load", install]
+    assert apply == "kubectl apply -f examples/"
     try:
         typed(provider, apply)
-        await until(lambda: "True" in typed(provider, show), "greet is Ready")
-        target = Target(funclet.url, "greet", funclet.token)
-        assert (await answer_of(target, {"name": "Ada"}))["message"] == "Hello, Ada!"
+        # `wait` alone among kubectl's commands looks below the folder unasked.
+        wait = ("wait", f"--filename={EXAMPLES}", "--recursive=false", "--for=condition=Ready")
+        funclet.kubectl(*wait, "--timeout=60s", timeout=70)
+        yield typed(provider, show)
     finally:
-        typed(provider, apply.replace("apply", "delete"))
+        # With all that is theirs: a version that outlived its function would be counted by the next of that name.
+        delete = ("delete", f"--filename={EXAMPLES}", "--ignore-not-found", "--cascade=foreground")
+        funclet.kubectl(*delete, "--timeout=90s", timeout=100)
 
 
-async def test_greet_answers(funclet: Release, examples: str) -> None:
-    assert (await asked(funclet, examples, "greet", {"name": "Ada"}))["message"] == "Hello, Ada!"
+def test_every_example_of_the_folder_is_ready_and_called_here(shown: str) -> None:
+    ready = {name: ready for name, ready, *_ in map(str.split, shown.splitlines()[1:])}
+    names = {name.partition(":")[0] for name in ANSWERS}
+    assert names == {file.stem for file in EXAMPLES.glob("*.yaml")}
+    assert {name: ready.get(name) for name in names} == dict.fromkeys(names, "True")
 
 
-async def test_a_bootstrap_script_answers(funclet: Release, examples: str) -> None:
-    event = '{"name": "Ada"}'
-    answer = await asked(funclet, examples, "checksum", json.loads(event))
-    assert answer == {"sha256": hashlib.sha256(event.encode()).hexdigest(), "bytes": len(event)}
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("function", ANSWERS)
+async def test_the_first_call_starts_a_pod_and_is_answered(funclet: Release, function: str) -> None:
+    """By the name alone, as the README's reader calls it."""
+    name, _, qualifier = function.partition(":")
+    version = "1" if qualifier else "$LATEST"
+    assert running(funclet, name, version) == 0
+    event, expected = ANSWERS[function]
+    assert await answer_of(Target(funclet.url, name, funclet.token, qualifier), event) == expected
+    assert running(funclet, name, version) >= 1
 
 
-async def test_nobody_is_served_without_a_token(funclet: Release, examples: str) -> None:
-    target = funclet.target("greet", examples)
+@pytest.mark.usefixtures("shown")
+async def test_nobody_is_served_without_a_token(funclet: Release) -> None:
+    target = funclet.target("greet", DEFAULT)
     async with aiohttp.ClientSession() as session:
         for headers in ({}, {"Authorization": "Bearer wrong"}):
             async with session.post(URL(target.address, encoded=True), data=b"{}", headers=headers) as answer:
@@ -95,6 +118,7 @@ def typed(provider: Provider, command: str) -> str:
     )
 
 
-async def asked(funclet: Release, namespace: str, function: str, event: dict[str, Any]) -> Any:
-    """What the function answers."""
-    return await answer_of(funclet.target(function, namespace), event)
+def running(funclet: Release, function: str, version: str) -> int:
+    """How many pods a version of a function has that are not going."""
+    found = pods.of_function(funclet.kubectl, DEFAULT, function)
+    return sum(pod["metadata"]["annotations"]["funclet.dev/version"] == version for pod in found)

@@ -36,7 +36,7 @@ def demonstrate(console: Console, signals: Signals, scratch: Path) -> None:
     """Serve, call, show. Raises DemoError, Interrupted."""
     left_out = [(example, why) for example in CATALOGUE if (why := example.missing())]
     chosen = [example for example in CATALOGUE if not example.missing()]
-    with LocalMode([EXAMPLES / example.folder for example in chosen], scratch, signals) as local:
+    with LocalMode([EXAMPLES / example.manifests for example in chosen], scratch, signals) as local:
         with progress(console, f"funclet local starts on port {local.port}"):
             local.wait_until_ready()
         with closing(LambdaClient(local.port)) as client:

@@ -18,7 +18,7 @@ CHECKOUT = EXAMPLES.parent
 RESULTS = CHECKOUT / "build" / "demo"
 PHOTO = EXAMPLES / "thumbnail" / "photo.jpg"
 ORDERS = EXAMPLES / "csv-to-json" / "orders.csv"
-STORY = EXAMPLES / "word-count-node" / "alice.txt"
+STORY = EXAMPLES / "alice.txt"
 _KILOBYTE = 1000
 
 
@@ -26,7 +26,8 @@ _KILOBYTE = 1000
 class Example:
     """One row of the table. `missing` says how to get what the example needs, or None where it is there."""
 
-    folder: str
+    #: a file or a folder among the examples
+    manifests: str
     #: name or name:alias
     function: str
     went_in: Callable[[], str]
@@ -109,14 +110,14 @@ def _no_bash() -> str | None:
 
 CATALOGUE = (
     Example(
-        folder="greet",
+        manifests="greet.yaml",
         function="greet",
         went_in=lambda: '{"name": "Ada"}',
         event=lambda: {"name": "Ada"},
         came_out=lambda answers: str(answers[-1].result["message"]),
     ),
     Example(
-        folder="thumbnail",
+        manifests="thumbnail",
         function="thumbnail",
         went_in=lambda: _described(PHOTO, ", 1600 by 1067"),
         event=lambda: {"image": base64.b64encode(PHOTO.read_bytes()).decode(), "width": 320},
@@ -124,14 +125,14 @@ CATALOGUE = (
         missing=_no_zip,
     ),
     Example(
-        folder="csv-to-json",
+        manifests="csv-to-json",
         function="csv-to-json",
         went_in=lambda: _described(ORDERS),
         event=lambda: {"csv": ORDERS.read_bytes().decode()},
         came_out=_table,
     ),
     Example(
-        folder="word-count-node",
+        manifests="word-count.yaml",
         function="word-count",
         went_in=lambda: _described(STORY),
         event=_story,
@@ -139,7 +140,7 @@ CATALOGUE = (
         missing=_no_node,
     ),
     Example(
-        folder="shell",
+        manifests="checksum.yaml",
         function="checksum",
         went_in=lambda: _described(STORY),
         event=_story,
@@ -147,7 +148,7 @@ CATALOGUE = (
         missing=_no_bash,
     ),
     Example(
-        folder="versions",
+        manifests="versions",
         function="hello:live",
         went_in=lambda: "200 calls, shared 90/10",
         event=lambda: {"name": "Ada"},

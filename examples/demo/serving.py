@@ -66,9 +66,9 @@ class Signals:
 
 
 class LocalMode:
-    """`funclet local` on some folders, from entering to leaving. `port` serves the Lambda API."""
+    """`funclet local` on some manifests, from entering to leaving. `port` serves the Lambda API."""
 
-    def __init__(self, folders: Sequence[Path], scratch: Path, signals: Signals) -> None:
+    def __init__(self, manifests: Sequence[Path], scratch: Path, signals: Signals) -> None:
         self.port = _free_port(8700)
         self._admin_port = _free_port(8701)
         self._log = scratch / "funclet.log"
@@ -77,7 +77,7 @@ class LocalMode:
         self._command = [
             str(Path(sys.executable).with_name("funclet")),
             "local",
-            *map(str, folders),
+            *map(str, manifests),
             f"--port={self.port}",
             f"--admin-port={self._admin_port}",
             f"--state={scratch / 'state'}",

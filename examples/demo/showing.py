@@ -30,7 +30,7 @@ Functions are served at {url}. Next, from another terminal in {checkout}:
   print(client.invoke(FunctionName="hello:live", Payload='{{"name": "Grace"}}')["Payload"].read())
   END
 
-Change examples/greet/function.yaml and call greet again. Ctrl-C ends it all.
+Change examples/greet.yaml and call greet again; greet:live stays as it was. Ctrl-C ends it all.
 """
 
 

@@ -19,8 +19,8 @@ def test_the_notes_name_objects_that_there_are(name: str) -> None:
 
 def test_the_next_commands_deploy_and_call_an_example() -> None:
     notes = render().notes
-    assert "kubectl -n default apply -f examples/greet/" in notes
-    assert (ROOT / "examples" / "greet").is_dir()
+    assert "kubectl -n default apply -f examples/" in notes
+    assert "name: greet\n" in (ROOT / "examples" / "greet.yaml").read_text("utf-8")
     assert "http://127.0.0.1:8700/2015-03-31/functions/greet/invocations" in notes
 
 

@@ -7,7 +7,7 @@ from support.examples import Handler, inline_handler, manifest
 
 @pytest.fixture
 def greet(monkeypatch: pytest.MonkeyPatch) -> Handler:
-    document = manifest("greet", "greet")
+    document = manifest("greet.yaml", "greet")
     for name, value in document["spec"]["environment"].items():
         monkeypatch.setenv(name, value)
     return inline_handler(document)

@@ -15,14 +15,14 @@ EXAMPLES = CHECKOUT / "examples"
 Handler = Callable[[Any, Any], Any]
 
 
-def manifests(folder: str) -> list[dict[str, Any]]:
-    """Read all objects of an example's manifest."""
-    return list(yaml.safe_load_all((EXAMPLES / folder / "function.yaml").read_text(encoding="utf-8")))
+def manifests(file: str) -> list[dict[str, Any]]:
+    """Read all objects of an example's manifest, such as `greet.yaml`."""
+    return list(yaml.safe_load_all((EXAMPLES / file).read_text(encoding="utf-8")))
 
 
-def manifest(folder: str, name: str) -> dict[str, Any]:
+def manifest(file: str, name: str) -> dict[str, Any]:
     """Read one object of an example's manifest."""
-    (found,) = [document for document in manifests(folder) if document["metadata"]["name"] == name]
+    (found,) = [document for document in manifests(file) if document["metadata"]["name"] == name]
     return found
 
 

@@ -19,7 +19,7 @@ from support.examples import EXAMPLES, manifest
 
 BASH = Path("/bin/bash")
 TOOLS = ("cat", "head", "sha256sum")
-STORY = json.dumps({"text": (EXAMPLES / "word-count-node" / "alice.txt").read_text(encoding="utf-8")})
+STORY = json.dumps({"text": (EXAMPLES / "alice.txt").read_text(encoding="utf-8")})
 
 pytestmark = [
     pytest.mark.processes,
@@ -75,7 +75,9 @@ def runtime_api(api: RuntimeApi) -> Iterator[str]:
 def bootstrap(folder: Path, address: str, *, path: str, handler: str) -> Iterator[None]:
     """Run the example's bootstrap until leaving."""
     file = folder / "bootstrap"
-    file.write_text(manifest("shell", "checksum")["spec"]["code"]["inline"]["bootstrap"], encoding="utf-8")
+    file.write_text(
+        manifest("checksum.yaml", "checksum")["spec"]["code"]["inline"]["bootstrap"], encoding="utf-8"
+    )
     file.chmod(0o755)
     environment = {"PATH": path, "AWS_LAMBDA_RUNTIME_API": address, "_HANDLER": handler}
     process = subprocess.Popen([str(file)], env=environment, cwd=folder, start_new_session=True)
