@@ -6,10 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from funclet.gateway.code.addresses import address_of, may_connect
+from funclet.gateway.code.addresses import EVERYWHERE, address_of, is_never_reached, may_connect
 
 ADDRESSES = st.ip_addresses(v=4) | st.ip_addresses(v=6)
-EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 INSIDE = (
     "0.0.0.0",
     "0.1.2.3",
@@ -138,12 +137,38 @@ def test_an_allowed_network_is_taken_and_its_neighbours_are_not(
         "::ffff:169.254.169.254",
         "168.63.129.16",
         "100.100.100.200",
+        "fd00:42::42",
+        "fd00:100::100:200",
+        "fd00:a9fe:a9fe::1",
+        "fd00:c1::a9fe:a9fe",
         "fd00:ec2::254",
+        "fd20:ce::254",
         "fe80::1",
     ],
 )
 def test_a_metadata_service_is_refused_even_where_everything_is_allowed(text: str) -> None:
     assert not may_connect(ip_address(text), EVERYWHERE)
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [
+        ("169.254.169.254/32", True),
+        ("169.254.0.0/16", True),
+        ("169.0.0.0/8", False),
+        ("fe80::/64", True),
+        ("fd00:ec2::/64", True),
+        ("fd00::/8", False),
+        ("10.0.0.0/8", False),
+        ("0.0.0.0/0", False),
+        ("::/0", False),
+    ],
+)
+def test_a_network_of_metadata_services_alone_is_one_that_is_never_reached(
+    text: str,
+    nothing: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    assert is_never_reached(ip_network(text)) is nothing
 
 
 @pytest.mark.parametrize("text", ["localhost", "2130706433", "0x7f.1", "127.1", "010.0.0.1", "", "1.2.3.4.5"])

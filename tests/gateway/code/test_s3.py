@@ -116,6 +116,33 @@ async def test_the_s3_that_an_administrator_set_is_not_open_to_urls() -> None:
     assert s3.statuses == []
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://169.254.169.254",
+        "http://[::ffff:a9fe:a9fe]",
+        "http://[fd00:ec2::254]",
+        "http://2852039166",
+        "http://metadata.example.com",
+    ],
+)
+async def test_an_s3_that_leads_to_a_metadata_service_is_not_asked(endpoint: str) -> None:
+    names = Names({"metadata.example.com": ["169.254.169.254"]})
+    origin = WebOrigin(OriginSettings(s3_endpoint=endpoint), resolver=names)
+    assert "no public address" in await refusal(origin, "s3://latest/meta-data/iam")
+    await origin.close()
+
+
+async def test_an_s3_of_one_s_own_is_found_by_its_name() -> None:
+    s3 = SignedS3(KEY, SECRET)
+    s3.objects[WANTED] = BODY
+    async with site(s3.answer) as port:
+        settings = OriginSettings(s3_endpoint=f"http://store.example.com:{port}")
+        origin = WebOrigin(settings, resolver=Names({"store.example.com": ["127.0.0.1"]}))
+        assert await read(origin, "s3://team-code/greet.zip") == BODY
+        await origin.close()
+
+
 def test_aws_is_asked_by_the_name_of_the_bucket() -> None:
     signed = urlsplit(S3Signer(None, "eu-west-1").sign(WANTED))
     assert (signed.scheme, signed.netloc) == ("https", "team-code.s3.eu-west-1.amazonaws.com")

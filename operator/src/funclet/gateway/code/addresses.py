@@ -5,6 +5,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+#: for an address that an administrator wrote: all but what is never reached
+EVERYWHERE: tuple[Network, ...] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 
 # Written out, because what `ipaddress` calls private differs between Python's releases.
 _INSIDE_4 = tuple(
@@ -42,7 +44,12 @@ _NEVER = tuple(
         "192.0.0.192/32",
         "224.0.0.0/3",
         "::/128",
+        "fd00:42::42/128",
+        "fd00:100::100:200/128",
+        "fd00:a9fe:a9fe::1/128",
+        "fd00:c1::a9fe:a9fe/128",
         "fd00:ec2::/32",
+        "fd20:ce::254/128",
         "fe80::/10",
         "ff00::/8",
     )
@@ -65,6 +72,12 @@ def may_connect(address: Address, allowed: Iterable[Network] = ()) -> bool:
     if _in_one_of(address, _NEVER):
         return False
     return _in_one_of(address, allowed) or _is_public(address)
+
+
+def is_never_reached(network: Network) -> bool:
+    """Whether to allow the network would allow nothing."""
+    ends = (network.network_address, network.broadcast_address)
+    return any(all(end in never for end in ends) for never in _NEVER)
 
 
 def _is_public(address: Address) -> bool:

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from funclet.gateway.code.addresses import Network, address_of, may_connect
+from funclet.gateway.code.addresses import EVERYWHERE, Network, address_of, may_connect
 from funclet.gateway.code.archives import ArchiveError
 from funclet.gateway.code.download import explained, pieces
 from funclet.gateway.code.resolver import CheckedResolver
@@ -40,7 +40,7 @@ class OriginSettings:
     allow_http: bool = False
     #: private networks with stores of code; the metadata services of clouds are never reached
     allowed_networks: tuple[Network, ...] = ()
-    #: an S3 of one's own, http or https; reached wherever it is, since its address is the administrator's
+    #: an S3 of one's own, http or https; reached wherever else it is, since its address is the administrator's
     s3_endpoint: str | None = None
     region: str = "us-east-1"
     #: bytes of an archive
@@ -62,9 +62,9 @@ class WebOrigin:
         """Needs a running loop. `tls` says whom to trust; the system's authorities unless given."""
         self._settings = settings
         inner = resolver or aiohttp.ThreadedResolver()
-        checked = CheckedResolver(inner, settings.allowed_networks)
-        self._web = _session(checked, tls)
-        self._s3 = _session(checked if settings.s3_endpoint is None else inner, tls)
+        self._s3_networks = settings.allowed_networks if settings.s3_endpoint is None else EVERYWHERE
+        self._web = _session(CheckedResolver(inner, settings.allowed_networks), tls)
+        self._s3 = _session(CheckedResolver(inner, self._s3_networks), tls)
         self._signer = S3Signer(settings.s3_endpoint, settings.region)
 
     async def close(self) -> None:
@@ -106,15 +106,9 @@ class WebOrigin:
         raise ArchiveError(f"{subject}: it leads on more than {_REDIRECTS} times; write the last address")
 
     def _check(self, url: URL, subject: str) -> None:
-        """Refuse what no resolver will see."""
         if url.scheme == "http" and not self._settings.allow_http:
             raise ArchiveError(f"{subject}: plain http is not allowed on this platform; use https or s3")
-        host = url.raw_host or ""
-        if ":" not in host and not host.replace(".", "").isdigit():
-            return
-        address = address_of(host)
-        if address is None or not may_connect(address, self._settings.allowed_networks):
-            raise aiohttp.InvalidURL(url)
+        _check_address(url, self._settings.allowed_networks)
 
     async def _object(self, wanted: S3Object, subject: str, until: float) -> aiohttp.ClientResponse:
         response = await self._ask_s3(wanted, None, subject, until)
@@ -138,7 +132,9 @@ class WebOrigin:
                 f"{subject}: the gateways cannot sign requests to S3 ({error}); ask the platform's administrator "
                 "to give them credentials, or use an https address"
             ) from None
-        return await _get(self._s3, URL(signed, encoded=True), until)
+        url = URL(signed, encoded=True)
+        _check_address(url, self._s3_networks)
+        return await _get(self._s3, url, until)
 
 
 def _session(resolver: AbstractResolver, tls: ssl.SSLContext | None) -> aiohttp.ClientSession:
@@ -153,6 +149,16 @@ def _session(resolver: AbstractResolver, tls: ssl.SSLContext | None) -> aiohttp.
         headers={"accept-encoding": "identity", "user-agent": "funclet"},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
     )
+
+
+def _check_address(url: URL, allowed: tuple[Network, ...]) -> None:
+    """Refuse what no resolver will see. Raises aiohttp.InvalidURL."""
+    host = url.raw_host or ""
+    if ":" not in host and not host.replace(".", "").isdigit():
+        return
+    address = address_of(host)
+    if address is None or not may_connect(address, allowed):
+        raise aiohttp.InvalidURL(url)
 
 
 async def _get(session: aiohttp.ClientSession, url: URL, until: float) -> aiohttp.ClientResponse:
