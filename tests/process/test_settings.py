@@ -1,6 +1,7 @@
 """What a process on a cluster is told, and how it refuses what it cannot use."""
 
 import json
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ GATEWAY = {**OPERATOR, "FUNCLET_POD_IP": "10.1.2.3", "FUNCLET_CACHE": "/var/cach
 
 
 def read(monkeypatch: pytest.MonkeyPatch, kind: type[ProcessSettings], environment: dict[str, str]) -> Any:
-    for name in (*GATEWAY, "FUNCLET_NAMESPACES", "FUNCLET_AUTH", "FUNCLET_PORT", "FUNCLET_ADMIN_PORT"):
-        monkeypatch.delenv(name, raising=False)
+    for name in kind.model_fields:
+        monkeypatch.delenv(f"FUNCLET_{name.upper()}", raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return read_settings(kind)
@@ -68,6 +69,56 @@ def test_namespaces_are_a_list_with_commas(
     )
 
 
+def test_code_comes_from_the_public_alone_unless_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read(monkeypatch, GatewaySettings, GATEWAY)
+    assert settings.code_allow_http is False
+    assert settings.code_allowed_networks == ()
+    assert (settings.code_s3_endpoint, settings.code_s3_region) == (None, None)
+
+
+def test_the_chart_s_empty_values_set_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("FUNCLET_CODE_ALLOWED_NETWORKS", "FUNCLET_CODE_S3_ENDPOINT", "FUNCLET_CODE_S3_REGION")
+    empty = read(monkeypatch, GatewaySettings, {**GATEWAY, **dict.fromkeys(names, "")})
+    assert empty == read(monkeypatch, GatewaySettings, GATEWAY)
+
+
+def test_where_else_code_may_come_from_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {
+        "FUNCLET_CODE_ALLOW_HTTP": "true",
+        "FUNCLET_CODE_ALLOWED_NETWORKS": "10.96.0.0/16, fd00:1::/64,",
+        "FUNCLET_CODE_S3_ENDPOINT": "http://minio.storage.svc:9000/",
+        "FUNCLET_CODE_S3_REGION": "garage",
+    }
+    settings = read(monkeypatch, GatewaySettings, {**GATEWAY, **said})
+    assert settings.code_allow_http is True
+    assert settings.code_allowed_networks == (ip_network("10.96.0.0/16"), ip_network("fd00:1::/64"))
+    assert settings.code_s3_endpoint == "http://minio.storage.svc:9000"
+    assert settings.code_s3_region == "garage"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        (
+            "ALLOWED_NETWORKS",
+            "10.96.0.0/16,10.0.0.300/8",
+            "'10.0.0.300/8' must be a network as ADDRESS/PREFIX",
+        ),
+        ("ALLOWED_NETWORKS", "10.0.0.1/8", "10.0.0.1/8 must begin where its network does: write 10.0.0.0/8"),
+        ("S3_ENDPOINT", "minio:9000", "must be http://HOST or https://HOST"),
+        ("S3_ENDPOINT", "http://user:secret@minio", "must hold no user and no password"),
+    ],
+)
+def test_the_rule_is_told_with_the_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, rule: str
+) -> None:
+    variable = f"FUNCLET_CODE_{name}"
+    with pytest.raises(SettingsError) as caught:
+        read(monkeypatch, GatewaySettings, {**GATEWAY, variable: value})
+    assert str(caught.value).startswith(f"{variable}: {rule}")
+    assert "secret" not in str(caught.value)
+
+
 Change = dict[str, str | None]
 BAD: list[tuple[type[ProcessSettings], Change, str]] = [
     *[(OperatorSettings, Change({name: None}), name) for name in OPERATOR],
@@ -89,6 +140,12 @@ BAD: list[tuple[type[ProcessSettings], Change, str]] = [
     (GatewaySettings, {"FUNCLET_PORT": "8700 " + "x"}, "FUNCLET_PORT"),
     (GatewaySettings, {"FUNCLET_HELD_MEGABYTES": "0"}, "FUNCLET_HELD_MEGABYTES"),
     (GatewaySettings, {"FUNCLET_HELD_MEGABYTES": "1e9"}, "FUNCLET_HELD_MEGABYTES"),
+    (GatewaySettings, {"FUNCLET_CODE_ALLOW_HTTP": ""}, "FUNCLET_CODE_ALLOW_HTTP"),
+    (GatewaySettings, {"FUNCLET_CODE_ALLOW_HTTP": "http"}, "FUNCLET_CODE_ALLOW_HTTP"),
+    (GatewaySettings, {"FUNCLET_CODE_ALLOWED_NETWORKS": "10.0.0.1"}, "FUNCLET_CODE_ALLOWED_NETWORKS"),
+    (GatewaySettings, {"FUNCLET_CODE_S3_ENDPOINT": "minio"}, "FUNCLET_CODE_S3_ENDPOINT"),
+    (GatewaySettings, {"FUNCLET_CODE_S3_REGION": "EU"}, "FUNCLET_CODE_S3_REGION"),
+    (GatewaySettings, {"FUNCLET_CODE_S3_REGION": "x" * 64}, "FUNCLET_CODE_S3_REGION"),
 ]
 
 

@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
+import hashlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from funclet.api.platform import load
 from funclet.gateway.cluster import process as process_module
 from funclet.gateway.cluster.process import GatewayProcess
 from funclet.gateway.cluster.snapshot import Snapshot, _write
+from funclet.gateway.code.archives import ArchiveError, Wanted
 from funclet.gateway.deployments import starter as starter_module
 from funclet.gateway.deployments.raised import Whose
 from funclet.gateway.home.homes import home_among
@@ -24,6 +27,7 @@ from funclet.process.settings import GatewaySettings
 from support.api_server import away
 from support.gateway import exchange, invoke_bytes, until
 from support.objects import SHA, function_manifest, stored
+from support.origins import LOOPBACK, site
 from support.pod import KEY, POD, UID
 from support.pods import of_replica_set
 from support.sim_cluster import running
@@ -34,6 +38,7 @@ pytestmark = pytest.mark.processes
 REVISION = "greet-latest-x"
 LABELS = {"funclet.dev/revision": REVISION}
 TOKEN = {"Authorization": "Bearer the-token-of-the-chart"}
+STORED = b"PK of a store"
 PLATFORM = f"""
 region: us-east-1
 defaultNamespace: default
@@ -254,6 +259,52 @@ async def test_when_another_gateway_becomes_home_the_pods_stay_as_they_are(
     answer = await exchange(process._gateway.port, invoke_bytes("greet", b"2", TOKEN))
     assert (answer.status, answer.body) == (200, b"2")
     assert function.at_home
+
+
+@contextlib.asynccontextmanager
+async def with_a_store_inside(
+    settings: GatewaySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[[], Awaitable[Path]]]:
+    """Serve with a function whose code is in a store on loopback; gives what fetches it."""
+    sha256 = hashlib.sha256(STORED).hexdigest()
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=STORED)
+
+    async with site(answer) as port:
+        seen = objects()
+        seen[0]["spec"]["code"] = {"zip": {"url": f"http://127.0.0.1:{port}/greet.zip", "sha256": sha256}}
+        _write(settings.cache / "snapshot.json", seen, {})
+        async with begun(settings, tmp_path, monkeypatch) as process:
+            yield lambda: process._archives.find(Wanted("default", sha256))
+
+
+async def test_code_comes_from_inside_where_the_settings_allow_it(
+    settings: GatewaySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = {"code_allow_http": True, "code_allowed_networks": (LOOPBACK,)}
+    async with with_a_store_inside(
+        settings.model_copy(update=allowed), tmp_path, monkeypatch
+    ) as code_of_greet:
+        assert (await code_of_greet()).read_bytes() == STORED
+
+
+@pytest.mark.parametrize(
+    ("allow_http", "why"),
+    [(False, "plain http is not allowed on this platform"), (True, "the host has no public address")],
+)
+async def test_code_does_not_come_from_inside_otherwise(
+    settings: GatewaySettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    allow_http: bool,
+    why: str,
+) -> None:
+    said = settings.model_copy(update={"code_allow_http": allow_http})
+    async with with_a_store_inside(said, tmp_path, monkeypatch) as code_of_greet:
+        with pytest.raises(ArchiveError, match=why):
+            await code_of_greet()
 
 
 def name_with_home_of_greet(own: str) -> str:

@@ -1,6 +1,6 @@
 """platform.yaml: what a cluster's administrator decides, and the chart writes."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -12,7 +12,7 @@ from funclet.api.runtimes import DEPRECATED, RUNTIMES
 
 _REFERENCE = r"^[a-z0-9][a-zA-Z0-9._:/-]*$"
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
-_REGION = r"^[a-z][a-z0-9-]{0,62}$"
+REGION: Final = r"^[a-z][a-z0-9-]{0,62}$"
 _URL = r"^http://[A-Za-z0-9.\[\]:-]+$"
 _LABEL = r"^([A-Za-z0-9][A-Za-z0-9.-]*/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$"
 _LABEL_VALUE = r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$"
@@ -133,7 +133,7 @@ class PlatformConfig(ApiModel):
     """The file as a whole."""
 
     region: Annotated[
-        str, Field(description="The region in ARNs and in AWS_REGION.", max_length=63, pattern=_REGION)
+        str, Field(description="The region in ARNs and in AWS_REGION.", max_length=63, pattern=REGION)
     ]
     default_namespace: Annotated[
         str,

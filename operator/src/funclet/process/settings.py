@@ -6,7 +6,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from funclet.api.platform import PlatformConfig, PlatformError, load
+from funclet.api.platform import REGION, PlatformConfig, PlatformError, load
+from funclet.process.origins import Network, endpoint, network
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -38,11 +39,7 @@ class ProcessSettings(BaseSettings):
     @field_validator("namespaces", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return (
-            tuple(filter(None, (part.strip() for part in value.split(","))))
-            if isinstance(value, str)
-            else value
-        )
+        return _parts(value) if isinstance(value, str) else value
 
 
 class OperatorSettings(ProcessSettings):
@@ -60,6 +57,31 @@ class GatewaySettings(ProcessSettings):
     #: folder for the snapshot and code
     cache: Path
     held_megabytes: Annotated[int, Field(ge=8, le=1_000_000)] = 256
+    #: where code may come from: see OriginSettings
+    code_allow_http: bool = False
+    code_allowed_networks: Annotated[tuple[Network, ...], NoDecode] = ()
+    code_s3_endpoint: str | None = None
+    #: the platform's unless set
+    code_s3_region: Annotated[str, Field(max_length=63, pattern=REGION)] | None = None
+
+    @field_validator("code_allowed_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        return tuple(network(part) for part in _parts(value)) if isinstance(value, str) else value
+
+    @field_validator("code_s3_endpoint", "code_s3_region", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("code_s3_endpoint")
+    @classmethod
+    def _endpoint(cls, value: str | None) -> str | None:
+        return None if value is None else endpoint(value)
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
 S = TypeVar("S", bound=ProcessSettings)
@@ -70,7 +92,10 @@ def read_settings(kind: type[S]) -> S:
     try:
         return kind()
     except ValidationError as error:
-        problems = [f"FUNCLET_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()]
+        problems = [
+            f"FUNCLET_{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+        ]
         raise SettingsError("\n".join(problems)) from None
 
 

@@ -18,7 +18,8 @@ from funclet.gateway.cluster.internal import InternalListener, pod_application
 from funclet.gateway.cluster.snapshot import Snapshot
 from funclet.gateway.code.archives import Archives
 from funclet.gateway.code.door import CodeDoor
-from funclet.gateway.code.origin import OriginSettings, WebOrigin
+from funclet.gateway.code.origin import WebOrigin
+from funclet.gateway.code.settings import origin_settings
 from funclet.gateway.deployments.announcements import AnnouncementDoor
 from funclet.gateway.deployments.lingering import BY_FUNCTION, Lingering, by_function
 from funclet.gateway.deployments.raised import Whose, revision_of
@@ -62,7 +63,8 @@ class GatewayProcess:
     """One gateway of several."""
 
     def __init__(self, settings: GatewaySettings, config: PlatformConfig, kube: ClusterKube) -> None:
-        """Raises SettingsError for keys that cannot be used."""
+        """Raises SettingsError for keys and places of code that cannot be used."""
+        places = origin_settings(settings, config.region)
         self._settings = settings
         self._kube = kube
         self._stopping = asyncio.Event()
@@ -114,7 +116,7 @@ class GatewayProcess:
         self._snapshot = Snapshot(settings.cache / "snapshot.json", self._informer, self._membership)
         self._dead = Liveness(kube.hearing, lambda: kube.get(self._membership.key))
         self._session = aiohttp.ClientSession(auto_decompress=False)
-        self._origin = WebOrigin(OriginSettings(region=config.region))
+        self._origin = WebOrigin(places)
         self._archives = Archives(
             settings.cache / "code",
             self._informer,
