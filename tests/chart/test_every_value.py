@@ -213,6 +213,10 @@ def secrets(name: str) -> Lands:
     return {OPERATOR: lands, GATEWAY: lands, "Secret/funclet-keys": GONE}
 
 
+def ports(*numbers: int) -> list[Values]:
+    return [{"protocol": "TCP", "port": each} for each in numbers]
+
+
 def pulled(pointer: str) -> Mapping[str, object]:
     return {pointer: [{"name": "pull"}]}
 
@@ -256,6 +260,35 @@ ROWS: Mapping[str, Row] = {
             "ClusterRoleBinding/funclet-gateway-reviews": GONE,
         },
     ),
+    "code.allowHttp": Row(
+        True,
+        {
+            GATEWAY: {f"{CONTAINER}/env/FUNCLET_CODE_ALLOW_HTTP/value": "true"},
+            f"{POLICY}-gateway": {"/spec/egress/4/ports": ports(443, 80)},
+        },
+    ),
+    "code.allowedNetworks": Row(
+        ["10.96.0.0/16", "fd00:1::/64"],
+        {
+            GATEWAY: {f"{CONTAINER}/env/FUNCLET_CODE_ALLOWED_NETWORKS/value": "10.96.0.0/16,fd00:1::/64"},
+            f"{POLICY}-gateway": {
+                "/spec/egress/4/to": [
+                    PEER,
+                    {"ipBlock": {"cidr": "10.96.0.0/16"}},
+                    {"ipBlock": {"cidr": "fd00:1::/64"}},
+                ]
+            },
+        },
+        {"networkPolicy": {"gateway": {"to": [PEER]}}},
+    ),
+    "code.s3.endpoint": Row(
+        "http://minio.storage.svc:9000",
+        {
+            GATEWAY: {f"{CONTAINER}/env/FUNCLET_CODE_S3_ENDPOINT/value": "http://minio.storage.svc:9000"},
+            f"{POLICY}-gateway": {"/spec/egress/4/ports": ports(443, 9000)},
+        },
+    ),
+    "code.s3.region": Row("garage", {GATEWAY: {f"{CONTAINER}/env/FUNCLET_CODE_S3_REGION/value": "garage"}}),
     "keys.existingSecret": Row("mine", secrets("mine")),
     "keys.keep": Row(False, {"Secret/funclet-keys": {"/metadata/annotations": ABSENT}}),
     "image.registry": Row("example.com", images("example.com/funclet:0.1.0")),

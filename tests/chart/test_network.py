@@ -100,6 +100,44 @@ def test_a_gateway_reaches_functions_on_the_port_of_invocations() -> None:
     assert open_ports(specs, "to", own("gateway", rendered), RELEASE) == {443, 6443, 8702}
 
 
+def code_rule(rendered: Rendered) -> Object:
+    """The rule by which code comes."""
+    rules: list[Object] = rendered.one("NetworkPolicy", "funclet-gateway")["spec"]["egress"]
+    return rules[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "listed", "opened"),
+    [
+        ({}, [443], [443]),
+        ({}, [8443, 443], [8443, 443]),
+        ({"allowHttp": True}, [443], [443, 80]),
+        ({"allowHttp": True}, [443, 80, 8080], [443, 80, 8080]),
+        ({"s3": {"endpoint": "http://minio.storage.svc:9000"}}, [443], [443, 9000]),
+        ({"s3": {"endpoint": "http://minio.storage.svc:9000/"}}, [443], [443, 9000]),
+        ({"s3": {"endpoint": "http://minio.storage.svc"}}, [443], [443, 80]),
+        ({"s3": {"endpoint": "https://s3.example.com"}}, [443], [443]),
+        ({"s3": {"endpoint": "https://s3.example.com"}}, [8443], [8443, 443]),
+        ({"s3": {"endpoint": "http://[fd00::1]"}}, [443], [443, 80]),
+        ({"s3": {"endpoint": "http://[fd00::1]:9000"}}, [443, 9000], [443, 9000]),
+    ],
+)
+def test_the_ports_on_which_code_comes_follow_from_where_it_may_come_from(
+    code: Object, listed: list[int], opened: list[int]
+) -> None:
+    rule = code_rule(render({"code": code, "networkPolicy": {"gateway": {"ports": listed}}}))
+    assert [each["port"] for each in rule["ports"]] == opened
+    assert {each["protocol"] for each in rule["ports"]} == {"TCP"}
+
+
+def test_an_allowed_network_is_reached_where_peers_are_listed_and_where_all_are() -> None:
+    store = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "storage"}}}
+    code = {"allowedNetworks": ["10.96.0.0/16"]}
+    assert "to" not in code_rule(render({"code": code}))
+    listed = render({"code": code, "networkPolicy": {"gateway": {"to": [store]}}})
+    assert code_rule(listed)["to"] == [store, {"ipBlock": {"cidr": "10.96.0.0/16"}}]
+
+
 @pytest.mark.parametrize(
     ("egress", "reached"),
     [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from helm_python import HelmRenderError
 
-from funclet.process.settings import GatewaySettings
+from funclet.process.settings import GatewaySettings, read_settings
 from support.chart import DIGEST, SCENARIOS, Object, render, scenario
 
 ALLOWED_VOLUMES = {"configMap", "downwardAPI", "emptyDir", "projected", "secret"}
@@ -105,6 +105,10 @@ def test_each_process_is_told_where_everything_is() -> None:
         "FUNCLET_PORT",
         "FUNCLET_INTERNAL_PORT",
         "FUNCLET_HELD_MEGABYTES",
+        "FUNCLET_CODE_ALLOW_HTTP",
+        "FUNCLET_CODE_ALLOWED_NETWORKS",
+        "FUNCLET_CODE_S3_ENDPOINT",
+        "FUNCLET_CODE_S3_REGION",
     }
 
 
@@ -115,6 +119,24 @@ def test_a_gateway_holds_as_much_as_the_code_says_and_well_below_its_memory() ->
     assert int(held) == GatewaySettings.model_fields["held_megabytes"].default
     assert container["resources"]["limits"]["memory"] == "1Gi"
     assert int(held) <= 1024 // 2
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_gateway_reads_its_variables_as_the_chart_writes_them(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pod,) = [pod for component, pod in scenario(name).pods() if component == "gateway"]
+    for variable in next(containers(pod))["env"]:
+        monkeypatch.setenv(variable["name"], variable.get("value", "of-the-pod"))
+    settings = read_settings(GatewaySettings)
+    assert settings.code_allow_http is (name == "code from inside")
+    if name == "code from inside":
+        assert [str(each) for each in settings.code_allowed_networks] == ["10.96.0.0/16", "fd00:1::/64"]
+        assert settings.code_s3_endpoint == "http://minio.storage.svc:9000"
+        assert settings.code_s3_region == "garage"
+    else:
+        assert settings.code_allowed_networks == ()
+        assert (settings.code_s3_endpoint, settings.code_s3_region) == (None, None)
 
 
 def test_a_label_of_one_s_own_is_written_once_and_the_pod_s_decides_over_that_of_all() -> None:

@@ -17,7 +17,7 @@ TEXT = (CHART / "values.yaml").read_text()
 VALUES: dict[str, Any] = yaml.safe_load(TEXT)
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 
-_KEY = re.compile(r"( *)([A-Za-z]+):")
+_KEY = re.compile(r"( *)([A-Za-z0-9]+):")
 
 Node = dict[str, Any]
 
@@ -179,6 +179,31 @@ def test_an_object_of_the_schema_lets_no_unknown_key_through(path: str, node: No
             )
             for cidr in ("10.0.0.0", "10.0.0/8", "0.0.0.0/0", "::/0", "a/8")
         ],
+        *[
+            (
+                nested("code.allowedNetworks", [cidr]),
+                f"at '/code/allowedNetworks/0': '{cidr}' does not match pattern",
+            )
+            for cidr in ("10.0.0.0", "10.0.0/8", "minio/32", "10.0.0.0/255.0.0.0", "fe80::1%eth0/64")
+        ],
+        *[
+            (
+                nested("code.s3.endpoint", endpoint),
+                f"at '/code/s3/endpoint': '{endpoint}' does not match pattern",
+            )
+            for endpoint in (
+                "minio.storage.svc:9000",
+                "s3://bucket",
+                "http://user:secret@minio",
+                "http://minio/bucket",
+                "http://minio?x",
+                "http://minio:0",
+                "http://-minio",
+            )
+        ],
+        ({"code": {"s3": {"region": "EU"}}}, "at '/code/s3/region': 'EU' does not match pattern"),
+        ({"code": {"allowedNetworks": 2 * ["10.0.0.0/8"]}}, "items at 0 and 1 are equal"),
+        ({"code": {"allowHttp": "yes"}}, "at '/code/allowHttp': got string, want boolean"),
     ],
 )
 def test_a_wrong_value_is_told_by_its_place(values: Node, told: str) -> None:

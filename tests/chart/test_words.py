@@ -115,8 +115,11 @@ def test_the_processes_read_the_word(word: str) -> None:
 
 @pytest.mark.parametrize("region", ["on", "no", "y", "true", "null"])
 def test_a_region_is_a_word_too(region: str) -> None:
-    rendered = render({"region": region})
+    rendered = render({"region": region, "code": {"s3": {"region": region}}})
     assert load(rendered.one("ConfigMap", "funclet-platform")["data"]["platform.yaml"]).region == region
+    (pod,) = [pod for component, pod in rendered.pods() if component == "gateway"]
+    env = {each["name"]: each.get("value") for each in pod["spec"]["containers"][0]["env"]}
+    assert env["FUNCLET_CODE_S3_REGION"] == region
 
 
 @pytest.mark.parametrize("name", ["on", "true", "null"])

@@ -82,6 +82,14 @@ SCENARIOS: Mapping[str, Values] = {
         }
         for component in ("operator", "gateway")
     },
+    "code from inside": {
+        "code": {
+            "allowHttp": True,
+            "allowedNetworks": ["10.96.0.0/16", "fd00:1::/64"],
+            "s3": {"endpoint": "http://minio.storage.svc:9000", "region": "garage"},
+        },
+        "networkPolicy": {"gateway": {"to": [{"podSelector": {}}], "ports": [443, 8080]}},
+    },
     "from outside": {
         "gateway": {"service": {"type": "LoadBalancer", "port": 80, "annotations": {"g": "h"}}},
         "networkPolicy": {

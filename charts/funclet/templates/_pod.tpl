@@ -82,6 +82,10 @@ annotations:
 - {name: FUNCLET_PORT, value: "8700"}
 - {name: FUNCLET_INTERNAL_PORT, value: "8702"}
 - {name: FUNCLET_HELD_MEGABYTES, value: {{ int .Values.gateway.heldMegabytes | quote }}}
+- {name: FUNCLET_CODE_ALLOW_HTTP, value: {{ .Values.code.allowHttp | quote }}}
+- {name: FUNCLET_CODE_ALLOWED_NETWORKS, value: {{ join "," .Values.code.allowedNetworks | quote }}}
+- {name: FUNCLET_CODE_S3_ENDPOINT, value: {{ .Values.code.s3.endpoint | quote }}}
+- {name: FUNCLET_CODE_S3_REGION, value: {{ .Values.code.s3.region | quote }}}
 {{- end -}}
 
 {{- define "funclet.mounts" -}}

@@ -21,6 +21,32 @@
   {{- end }}
 {{- end -}}
 
+{{/* Where code comes from, as a rule. */}}
+{{- define "funclet.toCode" -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.gateway.ports -}}
+{{- $ports = append $ports (int . | toString) -}}
+{{- end -}}
+{{- if .Values.code.allowHttp -}}
+{{- $ports = append $ports "80" -}}
+{{- end -}}
+{{- with .Values.code.s3.endpoint | trimSuffix "/" -}}
+{{- $usual := hasPrefix "https:" . | ternary "443" "80" -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" . | trimPrefix ":" | default $usual) -}}
+{{- end -}}
+- ports:
+    {{- range uniq $ports }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+  {{- with .Values.networkPolicy.gateway.to }}
+  to:
+    {{- toYaml . | nindent 4 }}
+    {{- range $.Values.code.allowedNetworks }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  {{- end }}
+{{- end -}}
+
 {{/* Who reads metrics, and the test, as a rule. */}}
 {{- define "funclet.fromMetrics" -}}
 - from:
