@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 import signal
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from cluster.errors import CannotRun, ClusterError
 from ledger.collector import collecting
 from proof import Proof
 from release import release
+from release.namespace import own_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,14 +78,8 @@ def funclet(provider: Provider, pytestconfig: pytest.Config) -> Release:
 @pytest.fixture
 def namespace(funclet: Release) -> Iterator[str]:
     """A namespace of its own, which enforces `restricted`."""
-    name = f"e2e-{secrets.token_hex(4)}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    metadata = {"name": name, "labels": labels}
-    funclet.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    yield name
-    # The namespace itself takes half a minute more, in which nothing runs in it.
-    funclet.kubectl("delete", "namespace", name, "--wait=false")
-    funclet.kubectl("wait", "pods", "--all", "-n", name, "--for=delete", "--timeout=90s", timeout=120)
+    with own_namespace(funclet.kubectl) as name:
+        yield name
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.errors import ClusterError
 from load.invoking import Target
 from release.helm import Helm
-from release.images import ROOT, load
+from release.images import ROOT, VALUES, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,9 +57,21 @@ def install(provider: Provider, *layers: Mapping[str, Any]) -> Release:
 
     Raises CannotRun, ClusterError with what its pods say.
     """
-    images = load(provider)
+    return _upgraded(provider, load(provider), *layers)
+
+
+def change(provider: Provider, *layers: Mapping[str, Any]) -> Release:
+    """Give the release that `install` made these values, and none that it had beside the images.
+
+    Raises ClusterError with what its pods say.
+    """
+    return _upgraded(provider, json.loads(VALUES.read_text("utf-8")), *layers)
+
+
+def _upgraded(provider: Provider, *layers: Mapping[str, Any]) -> Release:
+    """Install or upgrade the chart with these values; the nodes have the images."""
     try:
-        Helm(provider.kubeconfig).install(NAME, CHART, NAMESPACE, images, REACHABLE, *layers)
+        Helm(provider.kubeconfig).install(NAME, CHART, NAMESPACE, REACHABLE, *layers)
     except ClusterError as failure:
         raise ClusterError(f"{failure}\n{_said(provider.kubectl)}") from failure
     return find(provider)
