@@ -1,6 +1,7 @@
 """An API server that refuses what the operator writes: quotas and admission policies."""
 
 import asyncio
+import itertools
 
 from funclet.kube.connection import Connection
 from funclet.kube.port import KubeError
@@ -74,24 +75,25 @@ async def test_a_policy_against_changes_of_a_deployment_keeps_no_new_code_from_b
     async with at_work(reconciler(seen.kube)):
         await seen.apply(seen.function("greet"))
         revision = (await seen.deployed("greet"))["metadata"]["name"]
-    changed = {"spec": {"progressDeadlineSeconds": 77}}
-    await seen.merge(revision, changed, "Deployment")
+    await seen.merge(revision, {"spec": {"progressDeadlineSeconds": 77}}, "Deployment")
     await forbid_updates(connection, namespace)
+
+    numbers = itertools.count(78)
 
     async def refused() -> bool:
         try:
-            await seen.merge(revision, {"spec": {"progressDeadlineSeconds": 78}}, "Deployment")
+            await seen.merge(revision, {"spec": {"progressDeadlineSeconds": next(numbers)}}, "Deployment")
         except KubeError:
             return True
-        await seen.merge(revision, changed, "Deployment")
         return False
 
     await eventually(refused)
     async with at_work(reconciler(seen.kube)):
-        await seen.apply(seen.function("greet", memory="512Mi"))
         told = await seen.said("greet", "WriteRefused")
         assert "no changes on Fridays" in condition(told)["message"]
-        assert told["status"]["latestRevision"] not in {None, revision}
+        await seen.apply(seen.function("greet", memory="512Mi"))
+        changed = await seen.until("greet", lambda found: found["status"]["latestRevision"] != revision)
+        assert changed["status"]["servingRevision"] == changed["status"]["latestRevision"]
 
         async def recorded() -> bool:
             return "WriteRefused" in await seen.events("greet")
