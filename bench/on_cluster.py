@@ -265,13 +265,15 @@ async def warm(bench: Bench, calls: int, target: Target) -> list[list[str]]:
 async def _prepared(terminal: Console) -> AsyncIterator[Bench]:
     """A namespace, and the connection to the cluster; gone afterwards, whatever happened."""
     provider = providers.choose(providers.default(), print)
+    # One of an earlier run may be on its way out, and takes along what is put into it.
+    provider.kubectl("delete", "namespace", _NAMESPACE, "--ignore-not-found", "--timeout=120s", timeout=130)
     provider.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACE}})
     kube = await connect(provider.kubeconfig)
     try:
         yield Bench(provider, release.find(provider), kube, terminal)
     finally:
         await kube.close()
-        provider.kubectl("delete", "namespace", _NAMESPACE, "--wait=false")
+        provider.kubectl("delete", "namespace", _NAMESPACE, "--ignore-not-found", "--wait=false")
 
 
 async def _measure(starts: int, calls: int, functions: int, terminal: Console) -> tuple[list[list[str]], str]:
