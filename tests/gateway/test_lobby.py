@@ -118,6 +118,25 @@ TestDoors = Doors.TestCase
 TestDoors.settings = settings(max_examples=60, deadline=None)
 
 
+def test_who_is_welcome_finds_room_and_never_goes_for_somebody() -> None:
+    lobby = Lobby(LIMITS, welcome=lambda address: address == "peer")
+    strangers = [Guest(lobby, f"s{number}") for number in range(MOST)]
+    peers = [Guest(lobby, "peer") for _ in range(2 * EACH)]
+    for each in (*strangers, *peers):
+        assert lobby.enter(each)
+        assert lobby.seat(each)
+        lobby.rests(each)
+    assert not any(each.gone for each in strangers)
+    for number in range(MOST):
+        assert lobby.enter(Guest(lobby, f"t{number}"))
+    assert all(each.gone for each in strangers)
+    assert not any(each.gone for each in peers)
+    for each in peers:
+        lobby.works(each)
+        lobby.leave(each)
+    assert lobby._welcomed == set()
+
+
 def test_who_was_turned_away_goes_before_who_is_idle() -> None:
     lobby = Lobby(replace(LIMITS, connections=3, connections_per_address=1))
     working, turned_away, resting, new = (Guest(lobby, address) for address in "aabc")

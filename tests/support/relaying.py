@@ -38,7 +38,9 @@ class Node:
         self.asked = 0
         front = RelayFront(self.homes, KEY, self.gateway.begin_relayed, wall=time.time)
         self._take_in, front.head = front.head, self._count  # type: ignore[method-assign]  # counts what comes
-        self._listener = InternalListener(front, web.Application(), self.gateway.admission, wall=time.time)
+        self._listener = InternalListener(
+            front, web.Application(), self.gateway.admission, peers=list, wall=time.time
+        )
         self.homes.on_change = self._moved
 
     def _count(self, target: bytes, headers: Mapping[bytes, bytes]) -> Begin | Answer | None:

@@ -116,11 +116,11 @@ class FastLane(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.address = address_of(transport.get_extra_info("peername"))
         if self._listener.admission.closing or not self._lobby.enter(self):
             self._state = State.CLOSED
             self._transport.abort()
             return
-        self.address = address_of(transport.get_extra_info("peername"))
         if self._lobby.seat(self):
             self._lobby.rests(self)
         else:

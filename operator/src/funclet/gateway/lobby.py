@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import resource
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -50,8 +51,11 @@ class _Crowd:
 class Lobby:
     """All connections of the listener, and those of each address."""
 
-    def __init__(self, limits: ListenerLimits) -> None:
+    def __init__(self, limits: ListenerLimits, welcome: Callable[[str], bool] = lambda _: False) -> None:
+        """Who comes from a `welcome` address is let in whoever else is there, and never has to go for somebody."""
         self.limits = limits
+        self._welcome = welcome
+        self._welcomed: set[Connection] = set()
         self.connections: set[Connection] = set()
         self._all = _Crowd()
         self._from: dict[str, _Crowd] = {}
@@ -59,10 +63,14 @@ class Lobby:
 
     def enter(self, connection: Connection) -> bool:
         """Let a connection in; False: there is no room."""
-        if not self._all.make_room(self.limits.connections):
+        if connection.address is not None and self._welcome(connection.address):
+            connection.address = None
+            self._welcomed.add(connection)
+        elif self._all.make_room(self.limits.connections):
+            self._all.size += 1
+        else:
             return False
         self.connections.add(connection)
-        self._all.size += 1
         return True
 
     def seat(self, connection: Connection) -> bool:
@@ -80,6 +88,8 @@ class Lobby:
 
     def rests(self, connection: Connection) -> None:
         """Take note that a connection is idle."""
+        if connection in self._welcomed:
+            return
         self._all.idle[connection] = None
         if connection.address is not None:
             self._from[connection.address].idle[connection] = None
@@ -97,7 +107,10 @@ class Lobby:
         self.works(connection)
         self._all.leaving.pop(connection, None)
         self.connections.discard(connection)
-        self._all.size -= 1
+        if connection in self._welcomed:
+            self._welcomed.discard(connection)
+        else:
+            self._all.size -= 1
         if connection.address is not None:
             crowd = self._from[connection.address]
             crowd.size -= 1

@@ -1,6 +1,6 @@
 """The internal listener: relayed calls of other gateways, announcements and code for pods. All of it is signed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from aiohttp import web
@@ -12,11 +12,12 @@ from funclet.gateway.deployments.announcements import PATH as ANNOUNCE
 from funclet.gateway.deployments.announcements import AnnouncementDoor
 from funclet.gateway.home.door import RelayFront
 from funclet.gateway.listening import FastServer
+from funclet.gateway.lobby import address_of
 from funclet.gateway.settings import ListenerLimits
 from funclet.gateway.slow_lane import SlowLanes
 
-#: a gateway may bring as many calls as it may hold
-LIMITS = replace(ListenerLimits(), connections=20_000, connections_per_address=10_000)
+#: of pods, which need one or two each; gateways come in beside them, with as many calls as they hold
+LIMITS = replace(ListenerLimits(), connections_per_address=1_000)
 
 
 def pod_application(announcements: AnnouncementDoor, code: CodeDoor) -> web.Application:
@@ -32,9 +33,17 @@ class InternalListener:
     """Relayed calls on the fast lane, and an application for all else."""
 
     def __init__(
-        self, relay: RelayFront, app: web.Application, admission: Admission, *, wall: Callable[[], float]
+        self,
+        relay: RelayFront,
+        app: web.Application,
+        admission: Admission,
+        *,
+        peers: Callable[[], Iterable[str]],
+        wall: Callable[[], float],
     ) -> None:
+        """`peers`: the addresses of the other gateways, as HOST:PORT."""
         self._relay = relay
+        self._peers = peers
         self._runner = web.AppRunner(app)
         self._admission = admission
         self._wall = wall
@@ -60,7 +69,9 @@ class InternalListener:
             keepalive_timeout=LIMITS.keep_alive,
             max_headers=LIMITS.head_lines,
         )
-        self._server = FastServer(self._relay, slow_lane, self._admission, LIMITS, wall=self._wall)
+        self._server = FastServer(
+            self._relay, slow_lane, self._admission, LIMITS, wall=self._wall, welcome=self._is_gateway
+        )
         await self._server.start((host, port))
 
     async def close(self, grace: float) -> None:
@@ -68,3 +79,7 @@ class InternalListener:
         if self._server is not None:
             await self._server.close(grace)
         await self._runner.cleanup()
+
+    def _is_gateway(self, address: str) -> bool:
+        hosts = (peer.rpartition(":")[0].strip("[]") for peer in self._peers())
+        return any(address_of((host, 0)) == address for host in hosts)

@@ -209,7 +209,7 @@ class GatewayProcess:
             session=self._session,
         )
         app = pod_application(announcements, CodeDoor(self._archives, self._capability_key))
-        return InternalListener(relay, app, self._gateway.admission, wall=time.time)
+        return InternalListener(relay, app, self._gateway.admission, peers=self._peers, wall=time.time)
 
     def _function_of(self, namespace: str, revision: str) -> str | None:
         """Name the function of a revision, as its Deployment says it."""
