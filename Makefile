@@ -55,8 +55,9 @@ check: $(DEV) ## Format, lint, types, import contracts, generated files, dead co
 	$(BIN)/vulture
 	$(BIN)/deptry .
 
+# Each process has an API server of its own, so there are not as many as a large machine has cores.
 test: $(DEV) build/thumbnail.zip ## Every test that needs no cluster
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # Where no registry can be reached, a base is made of Debian's packages, and Node.js comes from its wheel.
 images: $(DEV) ## Build every image with docker or buildah into build/images; BASE=debian where docker.io is not at hand
