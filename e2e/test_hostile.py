@@ -133,8 +133,8 @@ async def test_control_ports_heed_nobody_without_proof(
     apply("neighbour")
     for name in ("hostile", "neighbour"):
         await asked(funclet, namespace, "nothing", name)
-    [own] = of_function(funclet.kubectl, namespace, "hostile")
-    [other] = of_function(funclet.kubectl, namespace, "neighbour")
+    own = await addressed(funclet.kubectl, namespace, "hostile")
+    other = await addressed(funclet.kubectl, namespace, "neighbour")
     for host in ("127.0.0.1", own["status"]["podIP"], other["status"]["podIP"]):
         said = await asked(funclet, namespace, "talk", host=host, port=INVOKE, lines=REQUESTS)
         assert statuses(said) <= {"401"}, said
@@ -284,6 +284,16 @@ async def still_serves(funclet: Release, namespace: str, function: str = "hostil
 def ready_pods(kubectl: Kubectl, namespace: str) -> list[dict[str, Any]]:
     """The function's pods that take calls."""
     return [pod for pod in of_function(kubectl, namespace, "hostile") if is_ready(pod)]
+
+
+async def addressed(kubectl: Kubectl, namespace: str, function: str) -> dict[str, Any]:
+    """The function's pod, once the kubelet has said its address: it is called before that."""
+    found = await until(
+        lambda: [pod for pod in of_function(kubectl, namespace, function) if pod["status"].get("podIP")],
+        f"{function} has an address",
+    )
+    [pod] = found
+    return pod
 
 
 def restarts(pod: dict[str, Any]) -> tuple[str, int]:

@@ -25,6 +25,8 @@ class Gateway:
         #: written without having been asked for
         self.surplus = b""
         self.key = KEY
+        #: the proof is the last answer on its connection
+        self.proves_and_ends = False
         self.connections = 0
         self.ended = 0
         self.address = ""
@@ -37,7 +39,9 @@ class Gateway:
                 asked = _NONCE.search(head)
                 if asked is not None:
                     ((name, value),) = proof({b"x-funclet-nonce": asked[1]}, "b", self.key).items()
-                    writer.write(f"HTTP/1.1 200 OK\r\n{name}: {value}\r\ncontent-length: 0\r\n\r\n".encode())
+                    end = "connection: close\r\n" if self.proves_and_ends else ""
+                    proved = f"HTTP/1.1 200 OK\r\n{name}: {value}\r\n{end}content-length: 0\r\n\r\n"
+                    writer.write(proved.encode())
                 elif self.answer is None:
                     break
                 else:
@@ -93,6 +97,14 @@ async def test_a_gateway_is_asked_by_its_own_name(known: Peers, gateway: Gateway
 async def test_another_key_proves_nothing(known: Peers, gateway: Gateway) -> None:
     gateway.key = b"a guess"
     with pytest.raises(UnprovedError):
+        await ask(known, gateway)
+
+
+async def test_on_a_connection_that_ends_with_the_proof_nothing_was_sent(
+    known: Peers, gateway: Gateway
+) -> None:
+    gateway.proves_and_ends = True
+    with pytest.raises(UnreachedError):
         await ask(known, gateway)
 
 

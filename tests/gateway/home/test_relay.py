@@ -254,6 +254,22 @@ async def test_a_home_that_leaves_says_so_and_is_passed_over_though_its_lease_st
     assert a.homes.is_own("default", AT_B)
 
 
+@pytest.mark.parametrize("calls_before", [0, 1])
+async def test_a_home_that_parts_from_its_callers_still_tells_the_other_gateways_that_it_leaves(
+    pair: list[Node], calls_before: int
+) -> None:
+    a, b = pair
+    for _ in range(calls_before):
+        await call(a)
+    b.gateway.part()
+    assert (await call(a)).status == 200
+    assert len(calls_at(b)) == calls_before + 1
+    b.homes.leave()
+    assert (await call(a)).status == 200
+    assert (len(calls_at(a)), len(calls_at(b))) == (1, calls_before + 1)
+    assert a.homes.passed_over == ["b"]
+
+
 async def test_whom_one_gateway_cannot_reach_the_next_passes_over_too() -> None:
     name = next(
         each

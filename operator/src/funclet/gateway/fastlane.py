@@ -63,6 +63,8 @@ class Listener:
     limits: ListenerLimits
     slow_lane: Callable[[], SlowLane]
     clock: Callable[[], float]
+    #: its connections are taken, and go on, while the gateway goes: who is on them is told on them
+    stays: bool = False
     #: the Date header's line; renewed by whoever sweeps
     date: str = ""
     backlog: Backlog = field(init=False)
@@ -70,6 +72,16 @@ class Listener:
     def __post_init__(self) -> None:
         """Make what the connections alone need."""
         self.backlog = Backlog(self.admission)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody new is let in."""
+        return self.admission.closing and not self.stays
+
+    @property
+    def parts(self) -> bool:
+        """Whether an answer ends its connection."""
+        return self.admission.last_answers and not self.stays
 
 
 class FastLane(asyncio.Protocol):
@@ -117,7 +129,7 @@ class FastLane(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.address = address_of(transport.get_extra_info("peername"))
-        if self._listener.admission.closing or not self._lobby.enter(self):
+        if self._listener.is_closed or not self._lobby.enter(self):
             self._state = State.CLOSED
             self._transport.abort()
             return
@@ -392,7 +404,7 @@ class FastLane(asyncio.Protocol):
         self._give_back()
         if self._state is not State.CALL:
             return
-        last = self._listener.admission.last_answers or (self._ended and not self._buffer)
+        last = self._listener.parts or (self._ended and not self._buffer)
         keep_alive = self._keep_alive and not last
         self._write(answer, keep_alive=keep_alive)
         if not keep_alive:

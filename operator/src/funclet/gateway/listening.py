@@ -30,14 +30,15 @@ class FastServer:
         *,
         wall: Callable[[], float],
         welcome: Callable[[str], bool] = lambda _: False,
+        stays: bool = False,
     ) -> None:
-        """Make it within the loop that runs it; `welcome`: see Lobby."""
+        """Make it within the loop that runs it; `welcome`: see Lobby, `stays`: see Listener."""
         self._loop = asyncio.get_running_loop()
         self._wall = wall
         self._slow_lane = slow_lane
         limits = within_descriptors(limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._lobby = Lobby(limits, welcome)
-        self._listener = Listener(front, admission, self._lobby, limits, slow_lane, self._loop.time)
+        self._listener = Listener(front, admission, self._lobby, limits, slow_lane, self._loop.time, stays)
         self._server: asyncio.Server | None = None
         self._sweeping: asyncio.TimerHandle | None = None
 

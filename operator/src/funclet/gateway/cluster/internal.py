@@ -70,7 +70,13 @@ class InternalListener:
             max_headers=LIMITS.head_lines,
         )
         self._server = FastServer(
-            self._relay, slow_lane, self._admission, LIMITS, wall=self._wall, welcome=self._is_gateway
+            self._relay,
+            slow_lane,
+            self._admission,
+            LIMITS,
+            wall=self._wall,
+            welcome=self._is_gateway,
+            stays=True,
         )
         await self._server.start((host, port))
 

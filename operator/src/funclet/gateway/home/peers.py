@@ -93,6 +93,8 @@ class Peers:
         if proof.status != _OK or not messages.is_proof(self._key, gateway, nonce, proof.headers):
             connection.abort()
             raise UnprovedError(f"another is at {address}")
+        if not connection.is_open:
+            raise UnreachedError(f"the connection to {address} ended with the proof")
         return connection
 
     def _keep_swept(self) -> None:
