@@ -126,7 +126,10 @@ async def test_one_of_two_gateways_that_is_ended(proof: Proof, times: Callable[[
 async def test_a_gateway_that_is_ended_while_a_new_revision_does_not_come_up(
     proof: Proof, times: Callable[[int], int]
 ) -> None:
-    """What served goes on serving under the next home, with the pods that it has."""
+    """What served goes on serving under the next home, with the pods that it has and with new ones.
+
+    Its code is then in no manifest any more, and in no cache of a gateway.
+    """
     proof.apply("stuck")
     await proof.warm("stuck")
     broken = {"inline": {"probe.py": "raise RuntimeError('this revision does not start')"}}
@@ -137,6 +140,10 @@ async def test_a_gateway_that_is_ended_while_a_new_revision_does_not_come_up(
         await until(lambda: _fails(proof, "stuck"), "the new revision has failed")
         while len(ended) < times(3):
             ended.append(await _end_a_gateway(proof))
+        await asyncio.to_thread(
+            pods.delete_one, proof.release.kubectl, proof.namespace, "stuck", proof.chance
+        )
+        await asyncio.sleep(2.0)
     verdict = proof.verdict(f"gateway ended in a stuck takeover x {len(ended)}")
     assert verdict.holds
     status = proof.release.kubectl.get("functions.funclet.dev", "stuck", "-n", proof.namespace)["status"]

@@ -29,6 +29,7 @@ GATEWAY: Rights = {
     ("funclet.dev", "functions/status"): {"patch"},
     ("funclet.dev", "functionversions/status"): {"patch"},
     ("apps", "deployments"): READ,
+    ("apps", "controllerrevisions"): READ,
     ("apps", "deployments/scale"): {"patch"},
     ("", "pods"): READ,
 }

@@ -29,7 +29,7 @@ def children(content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     assert isinstance(function, Function)
     revision = revision_of(function)
     pod = template(revision, **content.get("platform", {}))
-    record = record_manifest(function, revision.key, pod, revision.runtime)
+    record = record_manifest(function, revision, pod)
     return record, at_zero(deployment_manifest(function, revision.key, pod))
 
 

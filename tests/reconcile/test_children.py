@@ -64,7 +64,7 @@ class Namespace:
         for each in (self.old, self.new):
             manifest = deployment_manifest(self.function, each.key, template(each))
             self.put(at_zero(manifest))
-            self.put(record_manifest(self.function, each.key, template(each), each.runtime))
+            self.put(record_manifest(self.function, each, template(each)))
 
     def restart(self) -> None:
         """Have another operator see it all."""

@@ -11,9 +11,12 @@ from aiohttp import web
 
 from funclet.gateway.code.archives import CACHE, PATH, ArchiveError, Archives, Origin, Wanted
 from funclet.gateway.code.door import CodeDoor
+from funclet.gateway.code.references import KINDS
 from funclet.kube.informer import Informer
 from funclet.local.kube.store import LocalKube
+from funclet.plan.record import record_manifest
 from support.objects import function_manifest, stored
+from support.rendering import on_cluster, revision_of, template
 
 CAPABILITY_KEY = b"the key of capabilities"
 #: whose archives these are, where a test does not say
@@ -45,7 +48,7 @@ class CodeGateway:
     def __init__(self, root: Path, origin: Origin, session: aiohttp.ClientSession, limit: int) -> None:
         self.root = root
         self.peers: list[str] = []
-        self.informer = Informer(LocalKube(), ("Function", "FunctionVersion"))
+        self.informer = Informer(LocalKube(), KINDS)
         self.archives = Archives(
             root,
             self.informer,
@@ -63,6 +66,14 @@ class CodeGateway:
         self._version += 1
         seen = stored(manifest, resourceVersion=str(self._version))
         self.informer.put({**seen, "status": dict(status or {})})
+
+    def put_record(self, code: Mapping[str, Any], sha256: str) -> None:
+        """Let it see the record of a revision of $LATEST that had this code."""
+        owner = on_cluster(code=dict(code))
+        made = revision_of(owner, sha256)
+        self._version += 1
+        record = record_manifest(owner, made, template(made))
+        self.informer.put(stored(record, resourceVersion=str(self._version)))
 
     def put_zip(self, sha256: str, url: str, *, name: str = "greet", namespace: str = NAMESPACE) -> None:
         """Let it see a Function whose code is an archive."""

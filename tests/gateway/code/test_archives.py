@@ -203,6 +203,29 @@ async def test_inline_code_stays_after_its_function_is_deleted(gateway: CodeGate
     assert (await gateway.find(INLINE_SHA)).read_bytes() == INLINE_ZIP
 
 
+async def test_code_that_a_revision_had_is_made_from_its_record_though_no_gateway_has_it_any_more(
+    gateway: CodeGateway,
+) -> None:
+    gateway.put_inline(OTHER, None)
+    gateway.put_record({"inline": INLINE}, INLINE_SHA)
+    assert (await gateway.find(INLINE_SHA)).read_bytes() == INLINE_ZIP
+
+
+async def test_an_archive_that_a_revision_had_is_fetched_from_where_its_record_says(
+    gateway: CodeGateway, shelf: Shelf
+) -> None:
+    gateway.put_inline(OTHER, None)
+    gateway.put_record({"zip": {"url": URL, "sha256": SHA}}, SHA)
+    assert (await gateway.find(SHA)).read_bytes() == BODY
+    assert shelf.asked == [URL]
+
+
+async def test_a_record_whose_code_is_not_what_it_says_gives_nothing(gateway: CodeGateway) -> None:
+    gateway.put_record({"inline": OTHER}, INLINE_SHA)
+    with pytest.raises(ArchiveError, match="any more"):
+        await gateway.find(INLINE_SHA)
+
+
 async def test_a_status_that_lags_does_not_hide_a_version_with_the_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

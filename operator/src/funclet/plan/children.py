@@ -169,7 +169,7 @@ class _Pair:
             template = running
         elif isinstance(rendered, Unavailable):
             return Children(refused={self.key: rendered})
-        return Children(creates=(record_manifest(self.owner, self.key, template, revision.runtime),))
+        return Children(creates=(record_manifest(self.owner, revision, template),))
 
     def _was_made_from(self, template: _Object) -> bool:
         if self.deployment is None:

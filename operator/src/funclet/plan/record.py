@@ -1,7 +1,8 @@
-"""The record of a revision: its pod template and runtime as they were when it was first needed.
+"""The record of a revision: its pod template, runtime and code as they were when it was first needed.
 
 A ControllerRevision, since the API server lets nobody change its data. A later operator reads it and never
-renders the revision anew.
+renders the revision anew. Of `$LATEST` it has the code too: that goes on serving while what the Function says by now
+does not start, and no cache of a gateway has to outlive the gateway for it.
 """
 
 from collections.abc import Mapping
@@ -9,18 +10,18 @@ from typing import Any
 
 from funclet.api.base import Resource
 from funclet.plan.owners import owner_reference
-from funclet.plan.revision import ResolvedRuntime
+from funclet.plan.revision import Revision
+from funclet.plan.routes import LATEST
 
 
-def record_manifest(
-    owner: Resource, key: str, template: Mapping[str, Any], runtime: ResolvedRuntime
-) -> dict[str, Any]:
+def record_manifest(owner: Resource, revision: Revision, template: Mapping[str, Any]) -> dict[str, Any]:
     """Make the record; `template` is what every pod of the revision is made from."""
+    runtime = revision.runtime
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
         "metadata": {
-            "name": key,
+            "name": revision.key,
             "namespace": owner.metadata.namespace,
             "labels": dict(template["metadata"]["labels"]),
             "annotations": dict(template["metadata"]["annotations"]),
@@ -29,9 +30,17 @@ def record_manifest(
         "data": {
             "runtime": {"name": runtime.name, "digest": runtime.digest},
             "template": dict(template),
+            **_code(revision),
         },
         "revision": 1,
     }
+
+
+def _code(revision: Revision) -> dict[str, Any]:
+    code = revision.settings.code
+    if revision.version != LATEST or code.image is not None:
+        return {}
+    return {"codeSha256": revision.code_sha256, "code": code.model_dump(mode="json", exclude_none=True)}
 
 
 def recorded_template(record: Mapping[str, Any], key: str) -> dict[str, Any] | None:

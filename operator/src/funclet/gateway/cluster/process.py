@@ -19,6 +19,7 @@ from funclet.gateway.cluster.snapshot import Snapshot
 from funclet.gateway.code.archives import Archives
 from funclet.gateway.code.door import CodeDoor
 from funclet.gateway.code.origin import WebOrigin
+from funclet.gateway.code.references import RECORD
 from funclet.gateway.code.settings import origin_settings
 from funclet.gateway.deployments.announcements import AnnouncementDoor
 from funclet.gateway.deployments.lingering import BY_FUNCTION, Lingering, by_function
@@ -72,7 +73,7 @@ class GatewayProcess:
         loop = asyncio.get_running_loop()
         platform = Platform(None, config.region, {})
         self._informer = informer_for(
-            kube, kinds=KINDS, indexes={BY_REVISION: by_revision, BY_FUNCTION: by_function}
+            kube, kinds=(*KINDS, RECORD), indexes={BY_REVISION: by_revision, BY_FUNCTION: by_function}
         )
         self._accounts = Accounts(platform, config.default_namespace)
         self._homes = Homes(settings.identity, clock=loop.time)

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 import aiohttp
 import structlog
 
-from funclet.gateway.code.references import KINDS, hashes, inline_of, source_of
+from funclet.gateway.code.references import KINDS, WRITTEN, hashes, inline_of, source_of
 from funclet.gateway.code.room import make_room
 from funclet.kube.informer import Informer
 from funclet.kube.port import Object
@@ -236,7 +236,7 @@ class Archives:
 
     def _seen(self, key: Key, before: Object | None, after: Object | None) -> None:
         """Keep inline code while it is there: a revision outlives the spec that it was made from."""
-        inline = inline_of(after) if key.kind in KINDS else None
+        inline = inline_of(after) if key.kind in WRITTEN else None
         if inline is None or inline == inline_of(before):
             return
         task = asyncio.create_task(self._keep(key.namespace, inline))

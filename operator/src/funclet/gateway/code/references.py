@@ -5,8 +5,10 @@ from typing import Any
 
 from funclet.kube.port import Object
 
-#: the kinds of resources with code
-KINDS = ("Function", "FunctionVersion")
+#: the kinds of resources with code: as somebody wrote it, and as a revision of `$LATEST` had it that may serve still
+WRITTEN = ("Function", "FunctionVersion")
+RECORD = "ControllerRevision"
+KINDS = (*WRITTEN, RECORD)
 
 
 def inline_of(resource: Object | None) -> Mapping[str, str] | None:
@@ -19,8 +21,8 @@ def inline_of(resource: Object | None) -> Mapping[str, str] | None:
 
 def hashes(resource: Object) -> set[str]:
     """Give the SHA-256 of all code that a resource runs now, which may not be the code that stands in it."""
-    spec, status = resource.get("spec") or {}, resource.get("status") or {}
-    return {each for each in (spec.get("codeSha256"), status.get("codeSha256")) if isinstance(each, str)}
+    parts = (resource.get(name) or {} for name in ("spec", "status", "data"))
+    return {each for part in parts if isinstance(each := part.get("codeSha256"), str)}
 
 
 def source_of(resource: Object, sha256: str) -> str | None:
@@ -33,5 +35,6 @@ def source_of(resource: Object, sha256: str) -> str | None:
 
 
 def _code(resource: Object | None) -> Mapping[str, Any]:
-    code = ((resource or {}).get("spec") or {}).get("code")
+    resource = resource or {}
+    code = (resource.get("data" if resource.get("kind") == RECORD else "spec") or {}).get("code")
     return code if isinstance(code, dict) else {}
