@@ -27,6 +27,7 @@ class Gateway:
         self.key = KEY
         #: the proof is the last answer on its connection
         self.proves_and_ends = False
+        self.is_silent = False
         self.connections = 0
         self.ended = 0
         self.address = ""
@@ -37,6 +38,8 @@ class Gateway:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 asked = _NONCE.search(head)
+                if self.is_silent:
+                    continue
                 if asked is not None:
                     ((name, value),) = proof({b"x-funclet-nonce": asked[1]}, "b", self.key).items()
                     end = "connection: close\r\n" if self.proves_and_ends else ""
@@ -104,6 +107,15 @@ async def test_on_a_connection_that_ends_with_the_proof_nothing_was_sent(
     known: Peers, gateway: Gateway
 ) -> None:
     gateway.proves_and_ends = True
+    with pytest.raises(UnreachedError):
+        await ask(known, gateway)
+
+
+async def test_who_is_dialled_and_says_nothing_is_waited_for_once(
+    known: Peers, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "PROOF", 0.05)
+    gateway.is_silent = True
     with pytest.raises(UnreachedError):
         await ask(known, gateway)
 

@@ -15,8 +15,10 @@ from funclet.gateway.tcp import notice_a_dead_node, send
 
 #: seconds for which an unused connection is kept, well before the other end closes it (75 s)
 IDLE = 15.0
-#: seconds for one dial, with the proof
+#: seconds for one dial
 DIAL = 1.0
+#: seconds in which who was dialled proves to be it: a gateway that is busy may be slow, and is not dead for it
+PROOF = 5.0
 _OK = 200
 
 
@@ -83,6 +85,7 @@ class Peers:
         try:
             async with asyncio.timeout(DIAL):
                 await loop.create_connection(lambda: connection, host.strip("[]"), int(port))
+            async with asyncio.timeout(PROOF):
                 proof = await connection.ask(*messages.question(address, nonce))
         except (OSError, OverflowError, ValueError, BrokenOffError) as error:
             connection.abort()
