@@ -20,6 +20,7 @@ from support.gateway import (
     exchange,
     invoke_bytes,
     metrics,
+    read_answer,
     revision,
     route,
     serving,
@@ -233,6 +234,21 @@ async def test_stopping_finishes_what_runs_and_ends_every_instance(starter: Fake
     assert answer.status == 200
     assert answer.headers["connection"] == "close"
     assert starter.live == []
+
+
+async def test_stopping_waits_for_an_event_that_is_still_coming(starter: FakeStarter) -> None:
+    async with serving(starter, route()) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        request = invoke_bytes(body=b'"the whole event"')
+        writer.write(request[:-5])
+        await until(lambda: gateway.admission.requests == 1)
+        stopping = asyncio.create_task(gateway.stop(5.0))
+        await until(lambda: gateway.admission.closing)
+        writer.write(request[-5:])
+        answer = await read_answer(reader)
+        assert (answer.status, answer.body) == (200, b'"the whole event"')
+        await stopping
+        writer.close()
 
 
 async def test_stopping_sends_waiters_away_after_the_grace(starter: FakeStarter) -> None:

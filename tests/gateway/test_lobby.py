@@ -123,7 +123,7 @@ def test_who_is_welcome_finds_room_and_never_goes_for_somebody() -> None:
     strangers = [Guest(lobby, f"s{number}") for number in range(MOST)]
     peers = [Guest(lobby, "peer") for _ in range(2 * EACH)]
     for each in (*strangers, *peers):
-        assert lobby.enter(each)
+        assert lobby.enter(each, each.address)
         assert lobby.seat(each)
         lobby.rests(each)
     assert not any(each.gone for each in strangers)

@@ -54,6 +54,14 @@ class Node:
         assert server is not None
         return [each for each in server._lobby.connections if isinstance(each, FastLane)]
 
+    @property
+    def unread_by_strangers(self) -> int:
+        """Bytes of answers that were not taken by whoever is no gateway."""
+        server = self._listener._server
+        assert server is not None
+        assert server._listener.unsent is not None
+        return server._listener.unsent.bytes
+
     def waiting(self, name: str) -> int:
         """Calls of a function that wait here for an instance."""
         function = self.gateway._router.find("default", name)

@@ -1,5 +1,6 @@
 """What pods say of themselves, at the internal port: understood from whoever shows the right, believed from nobody."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from funclet.gateway.deployments import announcements
 from funclet.gateway.deployments.announcements import PATH, AnnouncementDoor
 from funclet.gateway.home.homes import Homes, home_among
 from funclet.lambda_api.invoke import REQUEST_LIMIT
@@ -64,6 +66,14 @@ class Door:
         body = said if isinstance(said, bytes) else json.dumps(SAID if said is None else said).encode()
         async with self.session.post(f"http://{self.address}{PATH}", data=body, headers=told) as answer:
             return answer.status
+
+    async def announce_half(self) -> bytes:
+        """Say how long it will be, and no more of it; give the first line of the answer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.runner.addresses[0][1])
+        writer.write(b"POST /announce HTTP/1.1\r\nhost: x\r\ncontent-length: 4000\r\n\r\n{")
+        line = await reader.readline()
+        writer.close()
+        return line
 
 
 @pytest.fixture
@@ -147,6 +157,13 @@ async def test_who_does_not_show_the_revisions_capability_is_refused(
         assert await door.announce(capability=capability) == 401
         assert await door.announce(capability=capability, x_funclet_forwarded="1") == 401
         assert door.told == []
+
+
+async def test_one_that_does_not_come_whole_is_not_waited_for(
+    doors: tuple[Door, Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcements, "_PATIENCE", 0.05)
+    assert b" 408 " in await doors[0].announce_half()
 
 
 @pytest.mark.parametrize("changes", [{"namespace": "shop"}, {"revision": "hello-latest-b"}])

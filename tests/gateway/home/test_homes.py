@@ -145,6 +145,15 @@ def test_a_peer_that_can_never_be_dialled_is_tried_less_and_less_often() -> None
     assert view.among() == {"a", "b", "c"}
 
 
+def test_calls_that_fail_together_are_one_failure() -> None:
+    view = View()
+    view.homes.update(PEERS)
+    for _ in range(8):
+        view.homes.undiallable("b")
+    view.clock.time += UNDIALLABLE
+    assert view.among() == {"a", "b", "c"}
+
+
 def test_a_peer_that_said_it_leaves_is_home_of_nothing_until_it_is_another() -> None:
     view = View()
     view.homes.update(PEERS)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from aiohttp import web
 
 from funclet.gateway.home import relay as relay_module
 from funclet.gateway.home.homes import home_among
-from funclet.gateway.home.messages import PATH, PROVE, outgoing, proof
+from funclet.gateway.home.messages import PATH, PROVE, outgoing, proof, question
 from funclet.gateway.home.messages import answer as answer_headers
 from funclet.gateway.ports import InvokeRequest, InvokeResult, StartError
 from funclet.gateway.settings import ListenerLimits
@@ -453,6 +454,21 @@ async def test_nothing_is_kept_of_a_body_that_nobody_signed_for(pair: list[Node]
     writer.write(bytes(1_000_000))
     assert (await read_answer(reader)).status == 401
     writer.close()
+
+
+async def test_what_strangers_leave_unread_costs_callers_no_room(pair: list[Node]) -> None:
+    b = pair[1]
+    host, port = b.internal.split(":")
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stranger.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(stranger, (host, int(port)))
+        asked = b"".join(question(b.internal, "0" * 32))
+        sending = asyncio.create_task(asyncio.get_running_loop().sock_sendall(stranger, asked * 50_000))
+        await until(lambda: b.unread_by_strangers > 0)
+        assert b.gateway.admission.bytes == 0
+        sending.cancel()
+        await asyncio.wait([sending])
 
 
 async def test_a_body_over_the_limit_is_refused(pair: list[Node]) -> None:

@@ -1,5 +1,8 @@
 """How much the listeners hold at once: requests and bytes."""
 
+import asyncio
+import contextlib
+
 from funclet.gateway.settings import ListenerLimits
 
 
@@ -15,6 +18,8 @@ class Admission:
         self.bytes = 0
         self.parting = False
         self.closing = False
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     @property
     def last_answers(self) -> bool:
@@ -26,6 +31,7 @@ class Admission:
         if self.requests >= self.limits.held_requests:
             return False
         self.requests += 1
+        self._empty.clear()
         return True
 
     def hold(self, size: int) -> bool:
@@ -48,3 +54,11 @@ class Admission:
         """Forget a request that was admitted, and the bytes that it held."""
         self.requests -= 1
         self.bytes -= size
+        if not self.requests:
+            self._empty.set()
+
+    async def settle(self, grace: float) -> None:
+        """Wait until every request that was admitted has come whole and is answered, at most `grace` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._empty.wait()

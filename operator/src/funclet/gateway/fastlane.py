@@ -17,7 +17,7 @@ from funclet.gateway.admission import Admission
 from funclet.gateway.backlog import Backlog
 from funclet.gateway.http_front import Answer, Begin, Front
 from funclet.gateway.http_head import Head
-from funclet.gateway.lobby import Lobby, address_of
+from funclet.gateway.lobby import Lobby, address_of, host_of
 from funclet.gateway.presence import Presence
 from funclet.gateway.settings import ListenerLimits
 from funclet.gateway.slow_lane import SlowLane
@@ -65,13 +65,17 @@ class Listener:
     clock: Callable[[], float]
     #: its connections are taken, and go on, while the gateway goes: who is on them is told on them
     stays: bool = False
+    #: who counts what those do not take who are not welcome, where that is not `admission`
+    unsent: Admission | None = None
     #: the Date header's line; renewed by whoever sweeps
     date: str = ""
     backlog: Backlog = field(init=False)
+    strangers: Backlog = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what the connections alone need."""
         self.backlog = Backlog(self.admission)
+        self.strangers = self.backlog if self.unsent is None else Backlog(self.unsent)
 
     @property
     def is_closed(self) -> bool:
@@ -91,6 +95,7 @@ class FastLane(asyncio.Protocol):
         self._listener = listener
         self._lobby = listener.lobby
         self._limits = listener.limits
+        self._backlog = listener.strangers
         #: whom the connection counts for; None: nobody
         self.address: str | None = None
         self._transport = cast("asyncio.Transport", None)
@@ -128,11 +133,14 @@ class FastLane(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self.address = address_of(transport.get_extra_info("peername"))
-        if self._listener.is_closed or not self._lobby.enter(self):
+        peer = transport.get_extra_info("peername")
+        self.address = address_of(peer)
+        if self._listener.is_closed or not self._lobby.enter(self, host_of(peer)):
             self._state = State.CLOSED
             self._transport.abort()
             return
+        if self._lobby.is_welcome(self):
+            self._backlog = self._listener.backlog
         if self._lobby.seat(self):
             self._lobby.rests(self)
         else:
@@ -172,7 +180,7 @@ class FastLane(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lobby.leave(self)
         self._trust()
-        self._listener.backlog.note(self, 0)
+        self._backlog.note(self, 0)
         if self._slow is not None:
             self._slow.connection_lost(exc)
             return
@@ -187,7 +195,7 @@ class FastLane(asyncio.Protocol):
         if self._slow is not None:
             self._slow.pause_writing()
         self._full = True
-        self._listener.backlog.note(self, self._transport.get_write_buffer_size())
+        self._backlog.note(self, self._transport.get_write_buffer_size())
 
     @override
     def resume_writing(self) -> None:
@@ -195,7 +203,7 @@ class FastLane(asyncio.Protocol):
             self._slow.resume_writing()
         self._full = False
         self._behind = None
-        self._listener.backlog.note(self, self._transport.get_write_buffer_size())
+        self._backlog.note(self, self._transport.get_write_buffer_size())
         if self._state is State.IDLE:
             self._rest()
 
@@ -208,10 +216,10 @@ class FastLane(asyncio.Protocol):
             self.abort()
             return
         if unsent:
-            self._listener.backlog.note(self, unsent)
+            self._backlog.note(self, unsent)
         elif self._taken is not None:
             self._taken = self._behind = None
-            self._listener.backlog.note(self, 0)
+            self._backlog.note(self, 0)
         if self._state is State.IDLE:
             self._sweep_idle(now, unsent)
         elif self._slow is None:

@@ -176,8 +176,9 @@ class Gateway:
         """Take no more calls, give those under way `grace` seconds, end all instances or leave them to others."""
         self.admission.closing = True
         self._public.stop_listening()
-        await self._front.settle(grace)
-        await self._invoker.drain(grace)
+        until = self._loop.time() + grace
+        for settled in (self.admission.settle, self._front.settle, self._invoker.drain):
+            await settled(max(0.0, until - self._loop.time()))
         if self._sweeping is not None:
             self._sweeping.cancel()
         for function in self._router.all():

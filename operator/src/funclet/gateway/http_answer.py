@@ -7,8 +7,10 @@ import httptools
 
 from funclet.lambda_api.invoke import RESPONSE_LIMIT
 
-#: bytes
+#: bytes of a head with its trailers
 _HEAD_LIMIT = 64 * 1024
+#: bytes of an answer as it comes, in chunks of whatever size and with whatever extensions
+_FED_LIMIT = 4 * RESPONSE_LIMIT
 
 
 class NoAnswerError(Exception):
@@ -36,7 +38,7 @@ class AnswerReader:
         self._keep_alive = True
         self._headers: dict[bytes, bytes] = {}
         self._chunks: list[bytes] = []
-        self._size = self._head_size = 0
+        self._size = self._head_size = self._fields_size = self._fed = 0
         self._complete = self._surplus = False
         self._status = 0
 
@@ -49,13 +51,16 @@ class AnswerReader:
         """Be ready for the next answer."""
         self._headers = {}
         self._chunks = []
-        self._size = self._head_size = 0
+        self._size = self._head_size = self._fields_size = self._fed = 0
         self._complete = False
 
     def feed(self, data: bytes) -> Answered | None:
         """Take what came; None: the answer is not whole yet. Raises NoAnswerError, OversizedError."""
         if not self._size:
             self._head_size += len(data)
+        self._fed += len(data)
+        if self._fed > _FED_LIMIT:
+            raise NoAnswerError("what frames the answer is larger than it")
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -66,7 +71,7 @@ class AnswerReader:
             body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._chunks = []
             return Answered(self._status, self._headers, body)
-        if not self._size and self._head_size > _HEAD_LIMIT:
+        if max(self._fields_size, 0 if self._size else self._head_size) > _HEAD_LIMIT:
             raise NoAnswerError("the head of the answer is too large")
         return None
 
@@ -76,7 +81,9 @@ class AnswerReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header (httptools)."""
-        if not self._complete:
+        # Trailers come here too.
+        self._fields_size += len(name) + len(value)
+        if not self._complete and self._fields_size <= _HEAD_LIMIT:
             self._headers[name.lower()] = value
 
     def on_body(self, chunk: bytes) -> None:

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from funclet.gateway.admission import Admission
 from funclet.gateway.fastlane import FastLane, Listener
 from funclet.gateway.http_front import Front
-from funclet.gateway.lobby import Lobby, within_descriptors
+from funclet.gateway.lobby import SHARE, Lobby, within_descriptors
 from funclet.gateway.settings import ListenerLimits
 from funclet.gateway.slow_lane import SlowLanes
 
@@ -31,14 +31,21 @@ class FastServer:
         wall: Callable[[], float],
         welcome: Callable[[str], bool] = lambda _: False,
         stays: bool = False,
+        unsent: Admission | None = None,
+        share: float = SHARE,
     ) -> None:
-        """Make it within the loop that runs it; `welcome`: see Lobby, `stays`: see Listener."""
+        """Make it within the loop that runs it; `welcome`: see Lobby, `stays` and `unsent`: see Listener.
+
+        Of the descriptors that the process may have, connections take no more than a `share`.
+        """
         self._loop = asyncio.get_running_loop()
         self._wall = wall
         self._slow_lane = slow_lane
-        limits = within_descriptors(limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        limits = within_descriptors(limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0], share)
         self._lobby = Lobby(limits, welcome)
-        self._listener = Listener(front, admission, self._lobby, limits, slow_lane, self._loop.time, stays)
+        self._listener = Listener(
+            front, admission, self._lobby, limits, slow_lane, self._loop.time, stays, unsent
+        )
         self._server: asyncio.Server | None = None
         self._sweeping: asyncio.TimerHandle | None = None
 

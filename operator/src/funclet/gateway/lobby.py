@@ -10,7 +10,7 @@ from typing import Protocol
 from funclet.gateway.settings import ListenerLimits
 
 #: of the descriptors that the process may have, the share that its clients may take
-_SHARE = 0.75
+SHARE = 0.75
 
 
 class Connection(Protocol):
@@ -52,7 +52,7 @@ class Lobby:
     """All connections of the listener, and those of each address."""
 
     def __init__(self, limits: ListenerLimits, welcome: Callable[[str], bool] = lambda _: False) -> None:
-        """Who comes from a `welcome` address is let in whoever else is there, and never has to go for somebody."""
+        """Who comes from a `welcome` host is let in whoever else is there, and never has to go for somebody."""
         self.limits = limits
         self._welcome = welcome
         self._welcomed: set[Connection] = set()
@@ -61,9 +61,9 @@ class Lobby:
         self._from: dict[str, _Crowd] = {}
         self._empty: asyncio.Future[None] | None = None
 
-    def enter(self, connection: Connection) -> bool:
-        """Let a connection in; False: there is no room."""
-        if connection.address is not None and self._welcome(connection.address):
+    def enter(self, connection: Connection, host: str | None = None) -> bool:
+        """Let a connection from a host in; False: there is no room."""
+        if host is not None and self._welcome(host):
             connection.address = None
             self._welcomed.add(connection)
         elif self._all.make_room(self.limits.connections):
@@ -72,6 +72,10 @@ class Lobby:
             return False
         self.connections.add(connection)
         return True
+
+    def is_welcome(self, connection: Connection) -> bool:
+        """Whether a connection that is in comes from a welcome host."""
+        return connection in self._welcomed
 
     def seat(self, connection: Connection) -> bool:
         """Count a connection that is in for its address; False: that has too many, this one has to leave."""
@@ -140,19 +144,27 @@ class Lobby:
             connection.abort()
 
 
-def address_of(peer: object) -> str | None:
-    """Return whom a peer's socket address counts for: an IPv4 address, or the /64 of an IPv6 one; None: nobody."""
+def host_of(peer: object) -> str | None:
+    """Return the IP address in a peer's socket address, in one spelling; None: it has none."""
     if not isinstance(peer, tuple) or not peer:
         return None
     host = str(peer[0])
     if ":" not in host:
         return host
     address = ipaddress.IPv6Address(host.partition("%")[0])
-    return str(address.ipv4_mapped or ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+    return str(address.ipv4_mapped or address)
 
 
-def within_descriptors(limits: ListenerLimits, descriptors: int) -> ListenerLimits:
+def address_of(peer: object) -> str | None:
+    """Return whom a peer's socket address counts for: an IPv4 address, or the /64 of an IPv6 one; None: nobody."""
+    host = host_of(peer)
+    if host is None or ":" not in host:
+        return host
+    return str(ipaddress.IPv6Network((int(ipaddress.IPv6Address(host)) >> 64 << 64, 64)))
+
+
+def within_descriptors(limits: ListenerLimits, descriptors: int, share: float = SHARE) -> ListenerLimits:
     """Return limits that leave the process some descriptors for its instances; -1: there is no limit of them."""
     if descriptors == resource.RLIM_INFINITY:
         return limits
-    return replace(limits, connections=max(1, min(limits.connections, int(descriptors * _SHARE))))
+    return replace(limits, connections=max(1, min(limits.connections, int(descriptors * share))))

@@ -12,12 +12,14 @@ from funclet.gateway.deployments.announcements import PATH as ANNOUNCE
 from funclet.gateway.deployments.announcements import AnnouncementDoor
 from funclet.gateway.home.door import RelayFront
 from funclet.gateway.listening import FastServer
-from funclet.gateway.lobby import address_of
+from funclet.gateway.lobby import host_of
 from funclet.gateway.settings import ListenerLimits
 from funclet.gateway.slow_lane import SlowLanes
 
 #: of pods, which need one or two each; gateways come in beside them, with as many calls as they hold
-LIMITS = replace(ListenerLimits(), connections_per_address=1_000)
+LIMITS = replace(ListenerLimits(), connections_per_address=256, held_bytes=64 << 20)
+#: of the descriptors that the process may have
+_SHARE = 0.125
 
 
 def pod_application(announcements: AnnouncementDoor, code: CodeDoor) -> web.Application:
@@ -77,6 +79,9 @@ class InternalListener:
             wall=self._wall,
             welcome=self._is_gateway,
             stays=True,
+            # What pods leave unread costs callers no room.
+            unsent=Admission(LIMITS),
+            share=_SHARE,
         )
         await self._server.start((host, port))
 
@@ -86,6 +91,5 @@ class InternalListener:
             await self._server.close(grace)
         await self._runner.cleanup()
 
-    def _is_gateway(self, address: str) -> bool:
-        hosts = (peer.rpartition(":")[0].strip("[]") for peer in self._peers())
-        return any(address_of((host, 0)) == address for host in hosts)
+    def _is_gateway(self, host: str) -> bool:
+        return any(host_of((peer.rpartition(":")[0].strip("[]"), 0)) == host for peer in self._peers())

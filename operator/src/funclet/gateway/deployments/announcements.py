@@ -1,5 +1,6 @@
 """Takes in what pods say of themselves as soon as they listen: a hint, believed only as far as it is proved."""
 
+import asyncio
 import ipaddress
 import json
 from collections.abc import Callable
@@ -48,7 +49,11 @@ class AnnouncementDoor:
         # One without a length is none of a supervisor, and could be as long as any.
         if request.content_length is None or request.content_length > _LONGEST:
             return web.Response(status=413)
-        said = _read(await request.read())
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                said = _read(await request.read())
+        except TimeoutError:
+            return web.Response(status=408)
         if said is None:
             text = "an announcement names namespace, pod, uid, address and revision\n"
             return web.Response(status=400, text=text)

@@ -79,6 +79,9 @@ class Homes:
 
     def undiallable(self, gateway: str) -> None:
         """Take a peer for dead for a while, since it could not be dialled."""
+        if self._undiallable.get(gateway, 0.0) > self._clock():
+            # Of the calls that dialled it together, this one took longer to fail: they are one failure.
+            return
         failures = self._failures.get(gateway, 0)
         self._failures[gateway] = failures + 1
         self._undiallable[gateway] = self._clock() + min(_LONGEST, UNDIALLABLE * 2 ** min(failures, 10))

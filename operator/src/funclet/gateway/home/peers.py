@@ -131,7 +131,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        return self._transport is not None
+        return self._transport is not None and not self._transport.is_closing()
 
     async def ask(self, head: bytes, body: bytes) -> Answered:
         """Raises BrokenOffError."""
