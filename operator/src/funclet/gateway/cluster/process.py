@@ -137,6 +137,8 @@ class GatewayProcess:
             health_application(self._gateway.metrics.registry, self._missing, self._dead),
             self._settings.admin_host,
             self._settings.admin_port,
+            handler_cancellation=True,
+            keepalive_timeout=75.0,
         )
         tasks = {asyncio.create_task(self._informer.run(), name="watches")}
         internal = self._internal()
