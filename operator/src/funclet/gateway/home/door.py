@@ -7,16 +7,14 @@ from funclet.gateway.home import messages
 from funclet.gateway.home.homes import Homes
 from funclet.gateway.home.replays import Replays
 from funclet.gateway.http_front import Answer, Begin, Respond
-from funclet.gateway.invoke import MOVED_AWAY
-from funclet.gateway.ports import Abandonable, InvokeResult
+from funclet.gateway.invoke import MOVED_AWAY, Done, Outcome
+from funclet.gateway.ports import Abandonable
 from funclet.lambda_api.errors import AwsError
 
 _PATH, _PROVE = messages.PATH.encode(), messages.PROVE.encode()
 
 #: begins a relayed call here, never relaying it again; None: this function or version is not known here
-BeginHere = Callable[
-    [messages.RelayedCall, bytes, Callable[[InvokeResult | AwsError], None]], Abandonable | None
-]
+BeginHere = Callable[[messages.RelayedCall, bytes, Done], Abandonable | None]
 
 
 class RelayFront:
@@ -71,14 +69,14 @@ class RelayFront:
             respond(_not_started(messages.NOT_KNOWN))
         return under_way
 
-    def _answer(self, outcome: InvokeResult | AwsError) -> Answer:
+    def _answer(self, outcome: Outcome) -> Answer:
         return self._not_home() if outcome is MOVED_AWAY else _outcome(outcome)
 
     def _not_home(self) -> Answer:
         return _not_started(messages.LEAVING if self._homes.is_leaving else messages.NOT_HOME)
 
 
-def _outcome(outcome: InvokeResult | AwsError, status: int = 200) -> Answer:
+def _outcome(outcome: Outcome, status: int = 200) -> Answer:
     headers, body = messages.answer(outcome)
     return Answer(status, list(headers.items()), body)
 

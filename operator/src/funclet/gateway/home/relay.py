@@ -10,13 +10,11 @@ from funclet.gateway.home import messages
 from funclet.gateway.home.homes import Homes
 from funclet.gateway.home.peers import BrokenOffError, Peers, UnprovedError, UnreachedError
 from funclet.gateway.http_answer import Answered
-from funclet.gateway.ports import InvokeRequest, InvokeResult
-from funclet.lambda_api.errors import AwsError, service_error, unavailable
+from funclet.gateway.invoke import Done, Outcome
+from funclet.gateway.ports import InvokeRequest
+from funclet.lambda_api.errors import service_error, unavailable
 
 _log = structlog.get_logger(__name__)
-
-Outcome = InvokeResult | AwsError
-Done = Callable[[Outcome], None]
 
 #: seconds in which the gateways' views of who is home come together
 _CONVERGE = 10.0
