@@ -19,7 +19,16 @@ from funclet.gateway.home.relay import Relay
 from funclet.gateway.http_front import Answer, Begin
 from funclet.gateway.settings import GatewaySettings
 from funclet.plan.routes import FunctionRoute
-from support.gateway import Behaviour, FakeStarter, echo, table
+from support.gateway import (
+    Behaviour,
+    FakeStarter,
+    HttpAnswer,
+    Received,
+    echo,
+    exchange,
+    invoke_bytes,
+    table,
+)
 
 KEY = b"the relay key of all gateways"
 
@@ -142,3 +151,17 @@ def black_hole() -> Iterator[str]:
             waiting.setblocking(False)
             waiting.connect_ex(address)
         yield f"{address[0]}:{address[1]}"
+
+
+#: a function whose home is b, of a and b
+AT_B = name_with_home("b")
+
+
+def calls_at(node: Node) -> list[Received]:
+    """What the instances of a gateway ran."""
+    return [call for each in node.starter.supervisors.values() for call in each.calls]
+
+
+async def call(node: Node, body: bytes = b"{}", name: str = AT_B) -> HttpAnswer:
+    """Call a function at a gateway."""
+    return await exchange(node.gateway.port, invoke_bytes(name, body))

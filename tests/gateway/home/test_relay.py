@@ -2,67 +2,37 @@
 
 import asyncio
 import contextlib
-import io
 import json
-import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-import aiohttp
 import pytest
-from aiohttp import web
 
 from funclet.gateway.home import relay as relay_module
 from funclet.gateway.home.homes import home_among
-from funclet.gateway.home.messages import PATH, PROVE, outgoing, proof, question
-from funclet.gateway.home.messages import answer as answer_headers
-from funclet.gateway.ports import InvokeRequest, InvokeResult, StartError
+from funclet.gateway.ports import StartError
 from funclet.gateway.settings import ListenerLimits
 from funclet.lambda_api.invoke import REQUEST_LIMIT
-from funclet.plan.routes import FunctionRoute, Target, Unavailable
+from funclet.plan.routes import FunctionRoute, Unavailable
 from support.gateway import (
-    HttpAnswer,
     Received,
     Reply,
     exchange,
     invoke_bytes,
-    read_answer,
     revision,
     route,
     until,
 )
-from support.relaying import KEY, Node, black_hole, name_with_home, nodes
+from support.relaying import AT_B, Node, black_hole, call, calls_at, nodes
 
-AT_B = name_with_home("b")
 #: b's, but for whoever believes that there is a gateway c
 DISPUTED = next(
     name
     for name in map("f{}".format, range(1000))
     if (home_among("ab", "default", name), home_among("abc", "default", name)) == ("b", "c")
 )
-
-
-@pytest.fixture
-def function() -> FunctionRoute:
-    """A function whose home is b."""
-    return route(AT_B, versions={"1": revision(AT_B, "1")})
-
-
-@pytest.fixture
-async def pair(function: FunctionRoute) -> AsyncIterator[list[Node]]:
-    """Two gateways; the function's home is b."""
-    async with nodes(function) as made:
-        yield made
-
-
-def calls_at(node: Node) -> list[Received]:
-    return [call for each in node.starter.supervisors.values() for call in each.calls]
-
-
-async def call(node: Node, body: bytes = b"{}", name: str = AT_B) -> HttpAnswer:
-    return await exchange(node.gateway.port, invoke_bytes(name, body))
 
 
 # -- the way there and back
@@ -392,187 +362,7 @@ async def test_what_runs_when_the_home_moves_is_finished_where_it_runs(pair: lis
     assert (len(calls_at(a)), len(calls_at(b))) == (1, 1)
 
 
-# -- the door
-
-
-def request_for(name: str, body: bytes = b"{}") -> InvokeRequest:
-    target = Target(route(name), revision(name), "$LATEST", "arn:x")
-    return InvokeRequest(target=target, request_id="r-1", body=body)
-
-
-async def knock(node: Node, headers: dict[str, str], body: bytes = b"{}") -> tuple[int, str | None]:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"http://{node.internal}{PATH}", data=io.BytesIO(body), headers=headers) as response,
-    ):
-        return response.status, response.headers.get("x-funclet-not-started")
-
-
-async def test_a_relayed_call_is_never_relayed_again(pair: list[Node]) -> None:
-    a, b = pair
-    headers = outgoing(request_for(AT_B), "a", KEY, time.time())
-    assert await knock(a, headers) == (503, "not-home")
-    assert calls_at(a) == calls_at(b) == []
-
-
-async def test_a_call_that_was_relayed_once_cannot_be_replayed(pair: list[Node]) -> None:
-    b = pair[1]
-    headers = outgoing(request_for(AT_B), "b", KEY, time.time())
-    assert await knock(b, headers) == (200, None)
-    assert await knock(b, headers) == (401, None)
-    assert len(calls_at(b)) == 1
-
-
-@pytest.mark.parametrize(
-    ("home", "key", "seconds", "body"),
-    [
-        ("b", b"forged", 0, b"{}"),
-        ("b", KEY, -120, b"{}"),
-        ("b", KEY, 120, b"{}"),
-        ("a", KEY, 0, b"{}"),
-        ("b", KEY, 0, b'{"changed": 1}'),
-    ],
-)
-async def test_a_call_that_no_gateway_signed_for_this_one_now_is_refused(
-    pair: list[Node], home: str, key: bytes, seconds: float, body: bytes
-) -> None:
-    b = pair[1]
-    headers = outgoing(request_for(AT_B), home, key, time.time() + seconds)
-    assert await knock(b, headers, body) == (401, None)
-    assert b.starter.started == []
-
-
-async def test_nothing_is_kept_of_a_body_that_nobody_signed_for(pair: list[Node]) -> None:
-    b = pair[1]
-    host, port = b.internal.split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(b"POST /relay HTTP/1.1\r\nhost: x\r\ncontent-length: 6000000\r\n\r\n" + bytes(5_000_000))
-    await writer.drain()
-    (lane,) = b.lanes
-    await until(lambda: lane._left == 1_000_000)
-    assert (b.gateway.admission.requests, b.gateway.admission.bytes, len(lane._buffer)) == (0, 0, 0)
-    writer.write(bytes(1_000_000))
-    assert (await read_answer(reader)).status == 401
-    writer.close()
-
-
-async def test_what_strangers_leave_unread_costs_callers_no_room(pair: list[Node]) -> None:
-    b = pair[1]
-    host, port = b.internal.split(":")
-    with socket.socket() as stranger:
-        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        stranger.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(stranger, (host, int(port)))
-        asked = b"".join(question(b.internal, "0" * 32))
-        sending = asyncio.create_task(asyncio.get_running_loop().sock_sendall(stranger, asked * 50_000))
-        await until(lambda: b.unread_by_strangers > 0)
-        assert b.gateway.admission.bytes == 0
-        sending.cancel()
-        await asyncio.wait([sending])
-
-
-async def test_a_body_over_the_limit_is_refused(pair: list[Node]) -> None:
-    body = b"a" * (REQUEST_LIMIT + 1)
-    headers = outgoing(request_for(AT_B, body), "b", KEY, time.time())
-    assert await knock(pair[1], headers, body) == (413, None)
-    assert pair[1].starter.started == []
-
-
-@pytest.mark.parametrize("calls_before", [0, 1])
-async def test_a_gateway_that_goes_down_takes_nothing_in_and_is_passed_over(
-    pair: list[Node], calls_before: int
-) -> None:
-    a, b = pair
-    for _ in range(calls_before):
-        await call(a)
-    b.gateway.admission.closing = True
-    assert (await call(a)).status == 200
-    assert (len(calls_at(a)), len(calls_at(b))) == (1, calls_before)
-    assert a.homes.passed_over == ["b"]
-
-
-# -- whoever is at a gateway's address
-
-
-@dataclass
-class Impostor:
-    """A server at a gateway's address; it proves itself only with the gateways' key."""
-
-    key: bytes = b"a guess"
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b"secret"
-    came: list[str] = field(default_factory=list)
-    events: list[bytes] = field(default_factory=list)
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.came.append(request.path)
-        body = await request.read()
-        if request.path == PROVE:
-            nonce = {b"x-funclet-nonce": request.headers["x-funclet-nonce"].encode()}
-            return web.Response(headers=proof(nonce, "b", self.key))
-        self.events.append(body)
-        return web.Response(status=self.status, headers=self.headers, body=self.body)
-
-
-@contextlib.asynccontextmanager
-async def in_place_of_b(a: Node, impostor: Impostor) -> AsyncIterator[None]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", impostor.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    a.homes.update({"b": f"127.0.0.1:{runner.addresses[0][1]}"})
-    try:
-        yield
-    finally:
-        await runner.cleanup()
-
-
-async def test_who_has_a_gateways_address_and_not_its_key_learns_nothing_of_a_call(pair: list[Node]) -> None:
-    a, _ = pair
-    impostor = Impostor(headers={"x-funclet-relay-result": "{}"})
-    async with in_place_of_b(a, impostor):
-        answer = await call(a, b'"the event"')
-    assert (answer.status, answer.body) == (200, b'"the event"')
-    assert len(calls_at(a)) == 1
-    assert (impostor.came, impostor.events) == ([PROVE], [])
-
-
-async def test_a_gateway_proves_itself_once_on_each_connection(pair: list[Node]) -> None:
-    a, _ = pair
-    impostor = Impostor(KEY, headers=answer_headers(InvokeResult(b""))[0], body=b"1")
-    async with in_place_of_b(a, impostor):
-        assert [(await call(a)).body for _ in range(3)] == [b"1"] * 3
-    assert impostor.came == [PROVE, PATH, PATH, PATH]
-
-
-@pytest.mark.parametrize(
-    ("status", "headers"),
-    [
-        (200, {}),
-        (200, {"x-funclet-relay-result": "[]"}),
-        (500, {}),
-        (307, {"location": "/elsewhere"}),
-        (404, {}),
-        (413, {}),
-    ],
-)
-async def test_an_answer_that_is_none_of_a_gateway_is_not_passed_on(
-    pair: list[Node], status: int, headers: dict[str, str]
-) -> None:
-    impostor = Impostor(KEY, status, headers)
-    async with in_place_of_b(pair[0], impostor):
-        got = await call(pair[0])
-    assert got.status == 500
-    assert b"secret" not in got.body
-    assert impostor.came == [PROVE, PATH]
-
-
-async def test_an_answer_that_is_too_long_is_not_read_to_its_end(pair: list[Node]) -> None:
-    impostor = Impostor(KEY, headers={"x-funclet-relay-result": "{}"}, body=b"a" * (8 * 1024 * 1024))
-    async with in_place_of_b(pair[0], impostor):
-        assert (await call(pair[0])).status == 500
+# -- the relay itself
 
 
 async def test_a_fault_of_the_relay_itself_is_owned_up_to(pair: list[Node]) -> None:
